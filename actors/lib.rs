@@ -1,0 +1,8 @@
+//! The broker: actors, the state machines they drive, the log and the wire.
+//!
+//! Folders stand in layers; each uses only those below it, news travels up as messages:
+//! connection → dispatch → group, controller → registry → partition → runtime → storage → wire →
+//! machine → types. `tests/tidy` holds the table.
+
+pub mod machine;
+pub mod types;

@@ -1,0 +1,2 @@
+//! The `ottla` process.
+fn main() {}
