@@ -1,0 +1,113 @@
+//! Shapes of requests that change or describe topics and configs.
+
+use super::table::{Shape, boolean, int8, int16, int32, int32s, list, text, texts, uuid};
+use kafka_protocol::messages::create_partitions_request::{
+    CreatePartitionsAssignment, CreatePartitionsTopic,
+};
+use kafka_protocol::messages::create_topics_request::{
+    CreatableReplicaAssignment, CreatableTopic, CreatableTopicConfig,
+};
+use kafka_protocol::messages::delete_topics_request::DeleteTopicState;
+use kafka_protocol::messages::describe_configs_request::DescribeConfigsResource;
+use kafka_protocol::messages::incremental_alter_configs_request::{
+    AlterConfigsResource, AlterableConfig,
+};
+use kafka_protocol::messages::list_partition_reassignments_request::ListPartitionReassignmentsTopics;
+use kafka_protocol::messages::{
+    CreatePartitionsRequest, CreateTopicsRequest, DeleteTopicsRequest, DescribeConfigsRequest,
+    IncrementalAlterConfigsRequest, ListPartitionReassignmentsRequest,
+};
+
+pub(super) const SHAPES: &[Shape] = &[
+    Shape::of::<CreateTopicsRequest>(
+        5,
+        &[
+            list::<CreatableTopic>(
+                "topics",
+                &[
+                    text("name"),
+                    int32("num_partitions"),
+                    int16("replication_factor"),
+                    list::<CreatableReplicaAssignment>(
+                        "assignments",
+                        &[int32("partition_index"), int32s("broker_ids")],
+                    ),
+                    list::<CreatableTopicConfig>(
+                        "configs",
+                        &[text("name"), text("value").nullable(0)],
+                    ),
+                ],
+            ),
+            int32("timeout_ms"),
+            boolean("validate_only"),
+        ],
+    ),
+    Shape::of::<DeleteTopicsRequest>(
+        4,
+        &[
+            list::<DeleteTopicState>("topics", &[text("name").nullable(6), uuid("topic_id")])
+                .from(6),
+            texts("topic_names").until(5),
+            int32("timeout_ms"),
+        ],
+    ),
+    Shape::of::<DescribeConfigsRequest>(
+        4,
+        &[
+            list::<DescribeConfigsResource>(
+                "resources",
+                &[
+                    int8("resource_type"),
+                    text("resource_name"),
+                    texts("configuration_keys").nullable(0),
+                ],
+            ),
+            boolean("include_synonyms"),
+            boolean("include_documentation").from(3),
+        ],
+    ),
+    Shape::of::<CreatePartitionsRequest>(
+        2,
+        &[
+            list::<CreatePartitionsTopic>(
+                "topics",
+                &[
+                    text("name"),
+                    int32("count"),
+                    list::<CreatePartitionsAssignment>("assignments", &[int32s("broker_ids")])
+                        .nullable(0),
+                ],
+            ),
+            int32("timeout_ms"),
+            boolean("validate_only"),
+        ],
+    ),
+    Shape::of::<IncrementalAlterConfigsRequest>(
+        1,
+        &[
+            list::<AlterConfigsResource>(
+                "resources",
+                &[
+                    int8("resource_type"),
+                    text("resource_name"),
+                    list::<AlterableConfig>(
+                        "configs",
+                        &[text("name"), int8("config_operation"), text("value").nullable(0)],
+                    ),
+                ],
+            ),
+            boolean("validate_only"),
+        ],
+    ),
+    Shape::of::<ListPartitionReassignmentsRequest>(
+        0,
+        &[
+            int32("timeout_ms"),
+            list::<ListPartitionReassignmentsTopics>(
+                "topics",
+                &[text("name"), int32s("partition_indexes")],
+            )
+            .nullable(0),
+        ],
+    ),
+];
