@@ -5,5 +5,6 @@
 //! machine → types. `tests/tidy` holds the table.
 
 pub mod machine;
+pub mod storage;
 pub mod types;
 pub mod wire;

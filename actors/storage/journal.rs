@@ -1,0 +1,360 @@
+//! Makes batches of all logs durable, a group at a time.
+//!
+//! A plain struct: the journal thread drives it in production, the simulator drives it directly.
+
+use super::disk::OpenMode;
+use super::error::AppendError;
+use super::log::Log;
+use super::news::LogNews;
+use super::segment::lock;
+use super::shared::{Job, Shared, Synced};
+use super::tail::TailBudget;
+use super::wal::{Wal, WalEntry, make_file};
+use super::writer::{self, Written};
+use crate::types::{LogId, MonoTime, Offset};
+use crate::wire::StampedBatch;
+use crossbeam_channel::Sender;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A log with so many new bytes is synced itself; below it, one write to the shared write-ahead
+/// file is cheaper.
+const DIRECT_BYTES: u64 = 128 << 10;
+/// Syncs that run at once.
+const PARALLEL_SYNCS: usize = 4;
+/// What the write-ahead files hold is synced to its segments at the latest after so long.
+const LOGGED_SYNC_INTERVAL: Duration = Duration::from_secs(10);
+
+/// A busy journal looks at least so often for what is due.
+const TICK_INTERVAL: Duration = Duration::from_millis(250);
+
+/// Batches of one group, by log, in the order of arrival.
+#[derive(Default)]
+struct Group {
+    logs: Vec<(Log, Vec<StampedBatch>)>,
+    places: BTreeMap<LogId, usize>,
+    barriers: Vec<(Log, u64)>,
+}
+
+impl Group {
+    fn add(&mut self, log: Log, mut batches: Vec<StampedBatch>) {
+        let at = *self.places.entry(log.id()).or_insert(self.logs.len());
+        match self.logs.get_mut(at) {
+            Some((_, gathered)) => gathered.append(&mut batches),
+            None => self.logs.push((log, batches)),
+        }
+    }
+}
+
+/// One log of a group that was written.
+struct Outcome {
+    log: Log,
+    written: Written,
+    end: Offset,
+    must_sync: bool,
+    direct: bool,
+    cuts: u32,
+}
+
+pub(super) struct Journal {
+    pub(super) shared: Arc<Shared>,
+    pub(super) wal: Wal,
+    pub(super) budget: TailBudget,
+    pub(super) dirty: BTreeMap<LogId, Log>,
+    /// Logs that are being synced in the background.
+    syncing: BTreeSet<LogId>,
+    last_tick: MonoTime,
+}
+
+impl Journal {
+    pub(super) fn new(shared: Arc<Shared>, wal: Wal) -> Self {
+        let budget = TailBudget::new(shared.options.tail_cache_bytes);
+        Self {
+            shared,
+            wal,
+            budget,
+            dirty: BTreeMap::new(),
+            syncing: BTreeSet::new(),
+            last_tick: MonoTime::START,
+        }
+    }
+
+    /// Does all of `jobs` in their order; gives back who waits for the end, if that was among them.
+    pub(super) fn commit(&mut self, jobs: Vec<Job>) -> Option<Sender<()>> {
+        let mut group = Group::default();
+        let mut closing = None;
+        for job in jobs {
+            match job {
+                Job::Append { log, batches } => group.add(log, batches),
+                Job::Barrier { log, token } => group.barriers.push((log, token)),
+                other @ (Job::Delete { .. }
+                | Job::DeleteBefore { .. }
+                | Job::Truncate { .. }
+                | Job::Roll { .. }
+                | Job::Swap(_)
+                | Job::Synced(_)
+                | Job::WalFile(_)
+                | Job::Tick
+                | Job::Call(_)
+                | Job::Close(_)) => {
+                    self.write_group(std::mem::take(&mut group));
+                    closing = self.reshape(other).or(closing);
+                }
+            }
+        }
+        self.write_group(group);
+        closing
+    }
+
+    fn now(&self) -> MonoTime {
+        (self.shared.options.clock)().mono
+    }
+
+    fn write_group(&mut self, group: Group) {
+        if group.logs.is_empty() && group.barriers.is_empty() {
+            return;
+        }
+        let now = (self.shared.options.clock)();
+        let mut outcomes = Vec::with_capacity(group.logs.len());
+        for (log, batches) in group.logs {
+            let mut written = writer::write(&log, batches, now);
+            if let Some(error) = written.sync_failed.take() {
+                self.shared.fatal("a segment could not be synced", &error);
+            }
+            outcomes.push(outcome(log, written));
+        }
+        let durable = self.make_durable(&mut outcomes);
+        self.count(&outcomes, now.mono);
+        if let Err(error) = &durable {
+            self.shared.fatal("acknowledged data could not be synced", error);
+        }
+        for outcome in outcomes {
+            self.report(outcome, durable.is_ok());
+        }
+        for (log, token) in group.barriers {
+            log.0.tell(LogNews::Barrier(token));
+        }
+    }
+
+    /// Counts a group that had to be made durable.
+    fn count(&self, outcomes: &[Outcome], begun: MonoTime) {
+        let synced = || outcomes.iter().filter(|outcome| outcome.must_sync);
+        let logs = synced().count();
+        if logs > 0 {
+            let journal = &self.shared.options.metrics.journal;
+            journal.flush.record_time(self.now().since(begun));
+            journal.bytes.record(synced().map(|outcome| outcome.written.bytes).sum());
+            journal.logs.record(u64::try_from(logs).unwrap_or(u64::MAX));
+        }
+    }
+
+    /// Syncs what must be: large parts in their segments, all others in one write-ahead record.
+    fn make_durable(&mut self, outcomes: &mut [Outcome]) -> io::Result<()> {
+        let logged: Vec<_> = outcomes
+            .iter()
+            .filter(|outcome| outcome.must_sync && !outcome.direct)
+            .map(|outcome| WalEntry {
+                log: outcome.log.id(),
+                cuts: outcome.cuts,
+                batches: &outcome.written.batches,
+                end: outcome.end,
+            })
+            .collect();
+        let all_direct = !logged.is_empty() && !self.wal.append(&logged)?;
+        let direct: Vec<Log> = outcomes
+            .iter()
+            .filter(|outcome| outcome.must_sync && (outcome.direct || all_direct))
+            .map(|outcome| outcome.log.clone())
+            .collect();
+        for outcome in outcomes.iter().filter(|outcome| outcome.end > Offset::ZERO) {
+            self.dirty.insert(outcome.log.id(), outcome.log.clone());
+            if !outcome.must_sync {
+                lock(&outcome.log.0.writer).unlogged = true;
+            }
+        }
+        self.sync_all(&direct)
+    }
+
+    /// Syncs the segments of `logs`, several at once where threads may be used.
+    pub(super) fn sync_all(&mut self, logs: &[Log]) -> io::Result<()> {
+        let synced: io::Result<Vec<Offset>> = if logs.len() > 1 && self.shared.parallel {
+            let share = logs.len().div_ceil(PARALLEL_SYNCS);
+            std::thread::scope(|scope| {
+                let parts: Vec<_> = logs
+                    .chunks(share)
+                    .map(|part| scope.spawn(|| part.iter().map(sync_log).collect()))
+                    .collect();
+                let mut synced = Vec::with_capacity(logs.len());
+                for part in parts {
+                    let done: io::Result<Vec<Offset>> =
+                        part.join().unwrap_or_else(|_| Err(io::Error::other("a sync panicked")));
+                    synced.extend(done?);
+                }
+                Ok(synced)
+            })
+        } else {
+            logs.iter().map(sync_log).collect()
+        };
+        for (log, up_to) in logs.iter().zip(synced?) {
+            self.note_synced(log, up_to, true);
+        }
+        Ok(())
+    }
+
+    /// Books a sync.
+    fn note_synced(&mut self, log: &Log, up_to: Offset, entries: bool) {
+        let mut writer = lock(&log.0.writer);
+        writer.synced_to(up_to);
+        if entries {
+            writer.entries_dirty = false;
+        }
+        let clean = writer.synced == writer.end;
+        if !clean {
+            writer.dirty_since = Some(self.now());
+        }
+        drop(writer);
+        if clean {
+            self.dirty.remove(&log.id());
+            if let Some(active) = log.0.active() {
+                active.set_dirty(false);
+            }
+        }
+        self.wal.covered(log.id(), up_to);
+    }
+
+    fn report(&mut self, outcome: Outcome, durable: bool) {
+        let Outcome { log, written, end, must_sync, .. } = outcome;
+        let Written { batches, changes, refused, .. } = written;
+        let acknowledged = durable || !must_sync;
+        if let Some(first) = batches.first() {
+            let from = Offset::clamped(first.header.base_offset);
+            if acknowledged {
+                self.budget.fill(&log, batches);
+                log.0.tell(LogNews::Flushed { up_to: end });
+            } else {
+                log.0.tell(LogNews::Refused { from, error: AppendError::Offline });
+            }
+        }
+        if let Some((from, error)) = refused {
+            log.0.tell(LogNews::Refused { from, error });
+        }
+        if !changes.is_empty() {
+            self.shared.index.write(changes);
+        }
+    }
+
+    /// Ticks where write-ahead files run out, or the last tick is long ago.
+    pub(super) fn tick_if_due(&mut self) {
+        if self.now().since(self.last_tick) >= TICK_INTERVAL || !self.wal.pressing().is_empty() {
+            self.tick();
+        }
+    }
+
+    /// Starts background syncs of what is due, and makes write-ahead files that are missing.
+    pub(super) fn tick(&mut self) {
+        let now = self.now();
+        self.last_tick = now;
+        let pressing: BTreeSet<LogId> = self.wal.pressing().into_iter().collect();
+        let interval = self.shared.options.flush_scheduler_interval;
+        let due: Vec<Log> = self
+            .dirty
+            .iter()
+            .filter(|(id, _)| !self.syncing.contains(id))
+            .filter(|(id, log)| pressing.contains(id) || is_due(log, now, interval))
+            .map(|(_, log)| log.clone())
+            .collect();
+        for log in due {
+            self.sync_later(log);
+        }
+        for (dir, number, bytes) in self.wal.missing_files() {
+            let shared = Arc::clone(&self.shared);
+            self.shared.later(Box::new(move || {
+                match make_file(&*shared.disk, &dir, number, bytes) {
+                    Ok(file) => {
+                        shared.send(Job::WalFile(file));
+                    }
+                    Err(error) => log::warn!(error:%; "a write-ahead file could not be made"),
+                }
+            }));
+        }
+    }
+
+    fn sync_later(&mut self, log: Log) {
+        let Some(segment) = log.0.active() else {
+            return;
+        };
+        self.syncing.insert(log.id());
+        let writer = lock(&log.0.writer);
+        let (up_to, cuts, entries) = (writer.end, writer.cuts, writer.entries_dirty);
+        drop(writer);
+        let row = segment.row();
+        self.shared.later(Box::new(move || {
+            let synced = log.0.file(&segment, OpenMode::Existing).and_then(|file| file.sync());
+            let names = if entries { writer::sync_entries(&log) } else { Ok(()) };
+            let result = synced.and(names);
+            let shared = Arc::clone(&log.0.shared);
+            shared.send(Job::Synced(Synced { log, row, up_to, cuts, entries, result }));
+        }));
+    }
+
+    /// Takes the result of a background sync.
+    pub(super) fn synced(&mut self, synced: &Synced) {
+        let log = &synced.log;
+        self.syncing.remove(&log.id());
+        let cuts = lock(&log.0.writer).cuts;
+        // Without a segment the log was deleted meanwhile. One that is offline counts: what was
+        // acknowledged is safe then, and no write-ahead file has to wait for it.
+        if log.0.active().is_none() || cuts != synced.cuts {
+            return;
+        }
+        match &synced.result {
+            Ok(()) => {
+                // A segment that was begun meanwhile has an entry of its own to sync.
+                let is_active = log.0.active().is_some_and(|active| active.base == synced.row.base);
+                self.note_synced(log, synced.up_to, synced.entries && is_active);
+                self.shared
+                    .index
+                    .write(vec![synced.row.put(log.0.puid), log.0.meta_row(synced.up_to, cuts)]);
+            }
+            Err(error) => self.shared.fatal("a segment could not be synced", error),
+        }
+    }
+}
+
+/// Decides how a log's part of the group is made durable.
+fn outcome(log: Log, written: Written) -> Outcome {
+    let writer = lock(&log.0.writer);
+    let must_sync =
+        !written.batches.is_empty() && writer.unflushed_records >= log.policy().flush_messages;
+    let direct = writer.unlogged || written.bytes >= DIRECT_BYTES;
+    let end = if written.batches.is_empty() { Offset::ZERO } else { writer.end };
+    let cuts = writer.cuts;
+    drop(writer);
+    Outcome { log, written, end, must_sync, direct, cuts }
+}
+
+fn is_due(log: &Log, now: MonoTime, interval: Duration) -> bool {
+    let writer = lock(&log.0.writer);
+    let wait = match log.policy().flush_ms {
+        _ if !writer.unlogged => LOGGED_SYNC_INTERVAL,
+        Some(flush_ms) => Duration::from_millis(flush_ms),
+        None => interval,
+    };
+    writer.dirty_since.is_some_and(|since| now.since(since) >= wait)
+}
+
+/// Syncs the segment that a log is written to, and its folder where that changed; up to where.
+fn sync_log(log: &Log) -> io::Result<Offset> {
+    let writer = lock(&log.0.writer);
+    let (end, entries) = (writer.end, writer.entries_dirty);
+    drop(writer);
+    if let Some(active) = log.0.active() {
+        log.0.file(&active, OpenMode::Existing)?.sync()?;
+    }
+    if entries {
+        writer::sync_entries(log)?;
+    }
+    Ok(end)
+}

@@ -1,0 +1,192 @@
+//! Opening a data folder: whose it is, what each log holds, what the write-ahead files add.
+
+use super::disk::Disk;
+use super::error::OpenError;
+use super::index::{Index, MetaRow, Space, kind};
+use super::journal::Journal;
+use super::log::{Log, LogInner};
+use super::meta::{self, Identity};
+use super::options::{LogPolicy, StorageOptions};
+use super::recover_log::{self, Known};
+use super::shared::{Chore, Job, Shared};
+use super::wal::{Replayed, Wal};
+use crate::types::{LogId, Uuid};
+use bytes::Bytes;
+use crossbeam_channel::Sender;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+/// Threads that recover logs side by side.
+const RECOVERY_THREADS: usize = 4;
+
+/// A folder that was opened, not running yet.
+pub(super) struct Opened {
+    pub(super) identity: Identity,
+    pub(super) shared: Arc<Shared>,
+    pub(super) logs: BTreeMap<LogId, Log>,
+    pub(super) journal: Journal,
+    /// The number the next log gets in the index.
+    pub(super) next_puid: u32,
+}
+
+/// Reads everything and recovers every log.
+pub(super) fn open(
+    options: StorageOptions,
+    disk: Arc<dyn Disk>,
+    index: Arc<dyn Index>,
+    jobs: Sender<Job>,
+    chores: Option<Sender<Chore>>,
+) -> Result<Opened, OpenError> {
+    let dir = options.dir.clone();
+    let in_dir = |error| OpenError::from_io(&dir, error);
+    disk.create_dir_all(&dir.join("topics")).map_err(in_dir)?;
+    disk.sync_dir(&dir).map_err(in_dir)?;
+    // The folder's own entry; where we may not open what it lies in, someone else made it.
+    if let Some(above) = dir.parent()
+        && let Err(error) = disk.sync_dir(above)
+    {
+        log::debug!(error:%; "the folder above the data folder can't be synced");
+    }
+    let identity = meta::identify(&*disk, &options)?;
+    let wal_bytes = options.wal_file_bytes;
+    let (mut wal, replayed) =
+        Wal::open(Arc::clone(&disk), dir.join("wal"), wal_bytes, identity.clean).map_err(in_dir)?;
+    let parallel = chores.is_some();
+    let shared = Arc::new(Shared::new(options, disk, index, jobs, chores));
+    let mut numbers = Numbers::read(&*shared.index);
+    let (logged, deleted) = sort(replayed);
+    let mut ids = folders(&shared, &deleted).map_err(in_dir)?;
+    ids.extend(logged.keys().copied());
+    let mut logged = logged;
+    let mut found = Vec::with_capacity(ids.len());
+    for id in ids {
+        let (puid, meta) = numbers.of(id);
+        let log = Arc::new(LogInner::new(Arc::clone(&shared), id, puid, LogPolicy::default()));
+        let logged = logged.remove(&id).unwrap_or_default();
+        found.push((Log(log), Known { meta, clean: identity.clean, logged }));
+    }
+    let logs = found.iter().map(|(log, _)| (log.id(), log.clone())).collect();
+    let logs_with_records: Vec<Log> = found
+        .iter()
+        .filter(|(_, known)| !known.logged.is_empty())
+        .map(|(log, _)| log.clone())
+        .collect();
+    let unclean = !identity.clean && !found.is_empty();
+    recover_all(found, parallel);
+    if unclean {
+        // Rows that led astray are gone before anyone reads.
+        shared.index.flush();
+    }
+    if logs_with_records.iter().any(|log| log.0.is_offline()) {
+        log::warn!("write-ahead files are kept, because a log could not take what they hold");
+        wal.keep_for_later();
+    }
+    if let Err(error) = wal.make_first() {
+        // A full disk must not keep anyone from reading; segments are synced instead.
+        log::warn!(error:%; "a write-ahead file could not be made");
+    }
+    let journal = Journal::new(Arc::clone(&shared), wal);
+    Ok(Opened { identity, shared, logs, journal, next_puid: numbers.next })
+}
+
+/// Numbers that logs have in the index.
+struct Numbers {
+    known: BTreeMap<LogId, (u32, MetaRow)>,
+    next: u32,
+}
+
+impl Numbers {
+    fn read(index: &dyn Index) -> Self {
+        let mut known = BTreeMap::new();
+        let mut next = 1;
+        for (key, value) in index.scan(Space::State, &[kind::META]) {
+            if let Some((puid, row)) = MetaRow::decode(&key, &value) {
+                known.insert(row.id, (puid, row));
+                next = next.max(puid.saturating_add(1));
+            }
+        }
+        Self { known, next }
+    }
+
+    fn of(&mut self, id: LogId) -> (u32, Option<MetaRow>) {
+        if let Some((puid, row)) = self.known.get(&id) {
+            return (*puid, Some(*row));
+        }
+        self.next += 1;
+        (self.next - 1, None)
+    }
+}
+
+type Logged = BTreeMap<LogId, Vec<(u32, Bytes)>>;
+
+/// What the write-ahead files hold, by log, without what was deleted.
+fn sort(replayed: Vec<Replayed>) -> (Logged, BTreeSet<LogId>) {
+    let mut logged = Logged::new();
+    let mut deleted = BTreeSet::new();
+    for record in replayed {
+        match record {
+            Replayed::Batches { log, cuts, payload } => {
+                logged.entry(log).or_default().push((cuts, payload));
+            }
+            Replayed::Deleted(log) => {
+                deleted.insert(log);
+            }
+        }
+    }
+    logged.retain(|id, _| !deleted.contains(id));
+    (logged, deleted)
+}
+
+/// Logs that have a folder; removes those of deleted ones.
+fn folders(shared: &Shared, deleted: &BTreeSet<LogId>) -> std::io::Result<BTreeSet<LogId>> {
+    let disk = &*shared.disk;
+    let topics = shared.options.dir.join("topics");
+    let mut found = BTreeSet::new();
+    for entry in disk.list(&topics)?.into_iter().filter(|entry| entry.is_dir) {
+        let id = parse_folder(&entry.name);
+        let gone = id.is_some_and(|id| deleted.contains(&id)) || entry.name.ends_with("-delete");
+        if gone {
+            disk.remove_dir_all(&topics.join(&entry.name))?;
+        } else if let Some(id) = id {
+            found.insert(id);
+        } else {
+            log::warn!(name = entry.name.as_str(); "a folder among the topics is none of ours");
+        }
+    }
+    if disk.exists(&shared.options.dir.join("metadata")) {
+        found.insert(LogId::METADATA);
+    }
+    Ok(found)
+}
+
+/// `<topic id>-<partition>`.
+fn parse_folder(name: &str) -> Option<LogId> {
+    let (topic_id, partition) = name.rsplit_once('-')?;
+    let topic_id = Uuid::parse_str(topic_id).ok()?;
+    let partition = partition.parse().ok().filter(|partition| *partition >= 0)?;
+    Some(LogId { topic_id, partition })
+}
+
+fn recover_all(logs: Vec<(Log, Known)>, parallel: bool) {
+    if !parallel || logs.len() < 2 {
+        for (log, known) in logs {
+            recover_log::recover(&log, &known);
+        }
+        return;
+    }
+    let work: Vec<_> = logs.into_iter().map(|work| Mutex::new(Some(work))).collect();
+    let next = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..RECOVERY_THREADS {
+            scope.spawn(|| {
+                while let Some(slot) = work.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let taken = super::segment::lock(slot).take();
+                    if let Some((log, known)) = taken {
+                        recover_log::recover(&log, &known);
+                    }
+                }
+            });
+        }
+    });
+}

@@ -1,0 +1,87 @@
+//! The threads that drive a journal in production: the journal's own, and one for what has time.
+
+use super::journal::Journal;
+use super::shared::{Chore, Job};
+use crossbeam_channel::{Receiver, RecvTimeoutError};
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// Bytes gathered into one group at most: past it, latency grows and nothing is gained.
+const GROUP_BYTES_MAX: usize = 8 << 20;
+/// How often what is due is looked for while something is not synced.
+const TICK: Duration = Duration::from_millis(100);
+/// The same while all is.
+const IDLE_TICK: Duration = Duration::from_secs(60);
+
+pub(super) fn start_journal(
+    mut journal: Journal,
+    inbox: Receiver<Job>,
+) -> io::Result<JoinHandle<()>> {
+    std::thread::Builder::new().name("journal".to_owned()).spawn(move || {
+        let shared = Arc::clone(&journal.shared);
+        let run = AssertUnwindSafe(|| {
+            // Makes the full-sized write-ahead files.
+            journal.tick();
+            while drive(&mut journal, &inbox) {}
+        });
+        if catch_unwind(run).is_err() {
+            shared.fatal("the journal stopped", &io::Error::other("it panicked"));
+        }
+    })
+}
+
+/// One group, or one tick; whether to go on.
+fn drive(journal: &mut Journal, inbox: &Receiver<Job>) -> bool {
+    let wait = if journal.dirty.is_empty() { IDLE_TICK } else { TICK };
+    let first = match inbox.recv_timeout(wait) {
+        Ok(job) => job,
+        Err(RecvTimeoutError::Timeout) => Job::Tick,
+        Err(RecvTimeoutError::Disconnected) => return false,
+    };
+    let mut bytes = size(&first);
+    let mut jobs = vec![first];
+    while bytes < GROUP_BYTES_MAX
+        && let Ok(job) = inbox.try_recv()
+    {
+        bytes += size(&job);
+        jobs.push(job);
+    }
+    // A busy disk leaves no pause to time out in.
+    let closing = journal.commit(jobs);
+    journal.tick_if_due();
+    let Some(closing) = closing else {
+        return true;
+    };
+    // Whoever came too late hears of it.
+    journal.commit(inbox.try_iter().collect());
+    closing.send(()).unwrap_or_default();
+    false
+}
+
+fn size(job: &Job) -> usize {
+    match job {
+        Job::Append { batches, .. } => batches.iter().map(|batch| batch.header.size_bytes).sum(),
+        Job::Barrier { .. }
+        | Job::Delete { .. }
+        | Job::DeleteBefore { .. }
+        | Job::Truncate { .. }
+        | Job::Roll { .. }
+        | Job::Swap(_)
+        | Job::Synced(_)
+        | Job::WalFile(_)
+        | Job::Tick
+        | Job::Call(_)
+        | Job::Close(_) => 0,
+    }
+}
+
+pub(super) fn start_chores(chores: Receiver<Chore>) -> io::Result<JoinHandle<()>> {
+    std::thread::Builder::new().name("storage".to_owned()).spawn(move || {
+        for chore in chores {
+            chore();
+        }
+    })
+}
