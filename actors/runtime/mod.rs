@@ -1,0 +1,15 @@
+//! The thin layer over actix: mailboxes, the drained hook, supervision, clocks, replies.
+//!
+//! Everything of actix that the broker relies on is confined to this folder and to typed messages.
+
+mod alarm;
+mod clock;
+mod reply;
+mod supervise;
+#[cfg(test)]
+mod supervise_test;
+
+pub use alarm::Alarm;
+pub use clock::Clock;
+pub use reply::Reply;
+pub use supervise::{DrainedHook, OnDrained, Turn, start_local, start_on};
