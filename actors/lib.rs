@@ -5,6 +5,7 @@
 //! machine → types. `tests/tidy` holds the table.
 
 pub mod machine;
+pub mod partition;
 pub mod runtime;
 pub mod storage;
 pub mod types;
