@@ -6,6 +6,7 @@
 
 pub mod machine;
 pub mod partition;
+pub mod registry;
 pub mod runtime;
 pub mod storage;
 pub mod types;
