@@ -1,0 +1,213 @@
+//! Dynamic configs: Kafka's refusals, one by one, and what a change leaves.
+
+use super::testing::Cluster;
+use super::*;
+use crate::types::{ErrorCode, NodeId};
+
+const TOPIC: i8 = 2;
+const BROKER: i8 = 4;
+const GROUP: i8 = 32;
+const SET: i8 = 0;
+const DELETE: i8 = 1;
+const APPEND: i8 = 2;
+const SUBTRACT: i8 = 3;
+
+type Change<'a> = (&'a str, i8, Option<&'a str>);
+
+fn resource(kind: i8, name: &str, changes: &[Change<'_>]) -> ResourceAlteration {
+    let changes = changes.iter().map(|(name, operation, value)| ConfigChange {
+        name: (*name).to_owned(),
+        operation: *operation,
+        value: value.map(str::to_owned),
+    });
+    ResourceAlteration {
+        resource_type: kind,
+        resource_name: name.to_owned(),
+        changes: changes.collect(),
+    }
+}
+
+fn alter_all(cluster: &mut Cluster, resources: Vec<ResourceAlteration>) -> Vec<Option<ErrorCode>> {
+    let request = AlterConfigs { resources, validate_only: false, node: NodeId(1) };
+    let Answer::ConfigsAltered(results) = cluster.ask(Request::AlterConfigs(request)) else {
+        panic!("another kind of answer")
+    };
+    results.into_iter().map(|altered| altered.result.err().map(|error| error.code())).collect()
+}
+
+fn alter(cluster: &mut Cluster, kind: i8, name: &str, changes: &[Change<'_>]) -> Option<ErrorCode> {
+    alter_all(cluster, vec![resource(kind, name, changes)]).remove(0)
+}
+
+fn with_topic() -> Cluster {
+    let mut cluster = Cluster::of(1);
+    cluster.with_topic("t", 1);
+    cluster
+}
+
+fn of_topic(cluster: &Cluster, key: &str) -> Option<String> {
+    cluster.state().topic("t").unwrap().configs.get(key).cloned()
+}
+
+#[test]
+fn a_config_is_set_and_deleted() {
+    let mut cluster = with_topic();
+
+    assert_eq!(alter(&mut cluster, TOPIC, "t", &[("retention.ms", SET, Some("5000"))]), None);
+    assert_eq!(of_topic(&cluster, "retention.ms").as_deref(), Some("5000"));
+
+    assert_eq!(alter(&mut cluster, TOPIC, "t", &[("retention.ms", DELETE, None)]), None);
+    assert_eq!(of_topic(&cluster, "retention.ms"), None);
+}
+
+#[test]
+fn deleting_what_was_never_set_is_fine_and_writes_nothing() {
+    let mut cluster = with_topic();
+    let before = cluster.log.len();
+
+    assert_eq!(alter(&mut cluster, TOPIC, "t", &[("segment.bytes", DELETE, None)]), None);
+
+    assert_eq!(cluster.log.len(), before);
+}
+
+#[test]
+fn lists_are_appended_to_the_default_and_items_come_once() {
+    let mut cluster = with_topic();
+    let append = [("cleanup.policy", APPEND, Some("compact"))];
+
+    assert_eq!(alter(&mut cluster, TOPIC, "t", &append), None);
+    assert_eq!(alter(&mut cluster, TOPIC, "t", &append), None);
+    assert_eq!(of_topic(&cluster, "cleanup.policy").as_deref(), Some("delete,compact"));
+
+    let subtract = [("cleanup.policy", SUBTRACT, Some("compact"))];
+    assert_eq!(alter(&mut cluster, TOPIC, "t", &subtract), None);
+    assert_eq!(of_topic(&cluster, "cleanup.policy").as_deref(), Some("delete"));
+}
+
+#[test]
+fn changes_of_a_topic_that_cannot_be_are_refused() {
+    let mut cluster = with_topic();
+    let mut only = |change: Change<'_>| alter(&mut cluster, TOPIC, "t", &[change]);
+
+    assert_eq!(only(("retention.ms", APPEND, Some("1"))), Some(ErrorCode::InvalidConfig));
+    assert_eq!(only(("retention.ms", SUBTRACT, Some("1"))), Some(ErrorCode::InvalidConfig));
+    assert_eq!(only(("no.such", SET, Some("1"))), Some(ErrorCode::InvalidConfig));
+    assert_eq!(only(("retention.ms", SET, Some("x"))), Some(ErrorCode::InvalidConfig));
+    assert_eq!(only(("retention.ms", SET, None)), Some(ErrorCode::InvalidRequest));
+    assert_eq!(only(("cleanup.policy", APPEND, None)), Some(ErrorCode::InvalidRequest));
+    assert_eq!(only(("retention.ms", 9, Some("1"))), Some(ErrorCode::UnknownServerError));
+    // A missing value is found before the operation is looked at.
+    assert_eq!(only(("retention.ms", 9, None)), Some(ErrorCode::InvalidRequest));
+    assert_eq!(of_topic(&cluster, "retention.ms"), None);
+}
+
+#[test]
+fn one_refused_change_refuses_all_of_its_resource_and_no_other() {
+    let mut cluster = with_topic();
+    cluster.with_topic("u", 1);
+    let bad = [("retention.ms", SET, Some("1")), ("no.such", SET, Some("1"))];
+    let good = [("retention.ms", SET, Some("2"))];
+
+    let resources = vec![resource(TOPIC, "t", &bad), resource(TOPIC, "u", &good)];
+    let codes = alter_all(&mut cluster, resources);
+
+    assert_eq!(codes, [Some(ErrorCode::InvalidConfig), None]);
+    assert_eq!(of_topic(&cluster, "retention.ms"), None);
+    assert_eq!(cluster.state().topic("u").unwrap().configs["retention.ms"], "2");
+}
+
+#[test]
+fn keys_and_resources_may_not_come_twice() {
+    let mut cluster = with_topic();
+    let twice = [("retention.ms", SET, Some("1")), ("retention.ms", SET, Some("2"))];
+    let once = [("retention.ms", SET, Some("1"))];
+    let refused = Some(ErrorCode::InvalidRequest);
+
+    assert_eq!(alter(&mut cluster, TOPIC, "t", &twice), refused);
+    let resources = vec![resource(TOPIC, "t", &once), resource(TOPIC, "t", &once)];
+    assert_eq!(alter_all(&mut cluster, resources), [refused, refused]);
+    assert_eq!(of_topic(&cluster, "retention.ms"), None);
+}
+
+#[test]
+fn topics_that_are_not_there_are_unknown_after_the_value_was_checked() {
+    let mut cluster = with_topic();
+    let good = [("retention.ms", SET, Some("1"))];
+    let bad = [("retention.ms", SET, Some("x"))];
+
+    let unknown = alter(&mut cluster, TOPIC, "missing", &good);
+    assert_eq!(unknown, Some(ErrorCode::UnknownTopicOrPartition));
+    assert_eq!(alter(&mut cluster, TOPIC, "missing", &bad), Some(ErrorCode::InvalidConfig));
+    assert_eq!(alter(&mut cluster, TOPIC, "a/b", &good), Some(ErrorCode::InvalidTopicException));
+    assert_eq!(alter(&mut cluster, TOPIC, "", &good), Some(ErrorCode::InvalidRequest));
+}
+
+#[test]
+fn a_broker_takes_its_own_configs_and_the_default_and_no_others() {
+    let mut cluster = Cluster::of(1);
+    let change = [("log.flush.interval.messages", SET, Some("7"))];
+    let refused = Some(ErrorCode::InvalidRequest);
+
+    assert_eq!(alter(&mut cluster, BROKER, "1", &change), None);
+    assert_eq!(alter(&mut cluster, BROKER, "", &change), None);
+    assert_eq!(alter(&mut cluster, BROKER, "2", &change), refused);
+    assert_eq!(alter(&mut cluster, BROKER, "abc", &change), refused);
+
+    for resource in [ConfigResource::Broker(Some(NodeId(1))), ConfigResource::Broker(None)] {
+        assert_eq!(cluster.state().configs_of(&resource)["log.flush.interval.messages"], "7");
+    }
+}
+
+#[test]
+fn a_broker_keeps_names_that_nobody_knows_and_refuses_what_needs_a_restart() {
+    let mut cluster = Cluster::of(1);
+    let mut only = |change: Change<'_>| alter(&mut cluster, BROKER, "1", &[change]);
+
+    assert_eq!(only(("no.such", SET, Some("1"))), None);
+    assert_eq!(only(("num.partitions", SET, Some("2"))), Some(ErrorCode::InvalidRequest));
+    let bad = ("log.flush.interval.messages", SET, Some("x"));
+    assert_eq!(only(bad), Some(ErrorCode::InvalidRequest));
+}
+
+#[test]
+fn min_insync_replicas_is_the_clusters_and_stays_set() {
+    let mut cluster = Cluster::of(1);
+    let set = [("min.insync.replicas", SET, Some("1"))];
+    let delete = [("min.insync.replicas", DELETE, None)];
+
+    let default = cluster.state().configs_of(&ConfigResource::Broker(None));
+    assert_eq!(default["min.insync.replicas"], "1", "a new cluster has it");
+    assert_eq!(alter(&mut cluster, BROKER, "1", &set), Some(ErrorCode::InvalidConfig));
+    assert_eq!(alter(&mut cluster, BROKER, "", &delete), Some(ErrorCode::InvalidConfig));
+    assert_eq!(alter(&mut cluster, BROKER, "", &set), None);
+}
+
+#[test]
+fn groups_have_configs_and_other_kinds_have_none() {
+    let mut cluster = Cluster::of(1);
+    let change = [("consumer.session.timeout.ms", SET, Some("50000"))];
+
+    assert_eq!(alter(&mut cluster, GROUP, "g", &change), None);
+    assert_eq!(alter(&mut cluster, GROUP, "", &change), Some(ErrorCode::InvalidRequest));
+    let unknown = [("no.such", SET, Some("1"))];
+    assert_eq!(alter(&mut cluster, GROUP, "g", &unknown), Some(ErrorCode::InvalidConfig));
+    assert_eq!(alter(&mut cluster, 7, "x", &change), Some(ErrorCode::InvalidRequest));
+
+    let request = Request::ConfigsOf(ConfigResource::Group("g".to_owned()));
+    let Answer::Configs(configs) = cluster.ask(request) else { panic!("another kind of answer") };
+    assert_eq!(configs["consumer.session.timeout.ms"], "50000");
+}
+
+#[test]
+fn validation_alone_changes_nothing() {
+    let mut cluster = with_topic();
+    let resources = vec![resource(TOPIC, "t", &[("retention.ms", SET, Some("77"))])];
+    let request = AlterConfigs { resources, validate_only: true, node: NodeId(1) };
+
+    let Answer::ConfigsAltered(results) = cluster.ask(Request::AlterConfigs(request)) else {
+        panic!("another kind of answer")
+    };
+
+    assert!(results[0].result.is_ok());
+    assert_eq!(of_topic(&cluster, "retention.ms"), None);
+}

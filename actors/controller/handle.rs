@@ -1,0 +1,175 @@
+//! The way to the controller, for everyone above it.
+
+use super::actor::{Ask, ControllerActor};
+use super::error::ControllerError;
+use super::ports::{ControllerParts, LogReport};
+use super::request::{
+    AlterConfigs, Answer, ConfigsAltered, CreatePartitions, CreateTopics, Declared, DeleteTopics,
+    NewTopic, ProducerIdBlock, Request, StartBroker, Started, TopicCreated, TopicDeleted,
+};
+use super::rules::ConfigResource;
+use crate::runtime::{Reply, start_local, start_on};
+use crate::types::{Now, ProducerId, Uuid};
+use actix::prelude::*;
+use actix_rt::ArbiterHandle;
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context as Cx, Poll};
+use tokio::sync::oneshot;
+
+/// The way to the controller; cheap to clone, good on every thread.
+#[derive(Clone, Debug)]
+pub struct ControllerHandle(Arc<Addr<ControllerActor>>);
+
+impl ControllerHandle {
+    /// Starts a controller on an arbiter; `make` runs there, and is told where the log reports.
+    pub fn start_on<F>(arbiter: &ArbiterHandle, make: F) -> Self
+    where
+        F: FnOnce(Recipient<LogReport>) -> ControllerParts + Send + 'static,
+    {
+        Self(Arc::new(start_on(arbiter, |ctx| {
+            ControllerActor::new(make(ctx.address().recipient()))
+        })))
+    }
+
+    /// The same on the current thread.
+    pub fn start_local<F>(make: F) -> Self
+    where
+        F: FnOnce(Recipient<LogReport>) -> ControllerParts,
+    {
+        Self(Arc::new(start_local(|ctx| ControllerActor::new(make(ctx.address().recipient())))))
+    }
+
+    /// Writes down that this broker has started. The first request of a process: its answer comes
+    /// after the whole image has been published.
+    pub fn start_broker(&self, now: Now, start: StartBroker) -> Pending<Started> {
+        self.ask(now, Request::StartBroker(start), |answer| {
+            if let Answer::Started(started) = answer { Some(Ok(started)) } else { None }
+        })
+    }
+
+    /// CreateTopics; when the answer is there, the image has the topics.
+    pub fn create_topics(
+        &self,
+        now: Now,
+        request: CreateTopics,
+    ) -> Pending<Vec<(String, Result<TopicCreated, ControllerError>)>> {
+        self.ask(now, Request::CreateTopics(request), |answer| {
+            if let Answer::TopicsCreated(results) = answer { Some(Ok(results)) } else { None }
+        })
+    }
+
+    /// Makes sure that topics which the broker itself needs are there.
+    pub fn declare_topics(
+        &self,
+        now: Now,
+        topics: Vec<NewTopic>,
+    ) -> Pending<Vec<(String, Result<Declared, ControllerError>)>> {
+        self.ask(now, Request::DeclareTopics(topics), |answer| {
+            if let Answer::TopicsDeclared(results) = answer { Some(Ok(results)) } else { None }
+        })
+    }
+
+    /// DeleteTopics; when the answer is there, the image has lost the topics.
+    pub fn delete_topics(&self, now: Now, request: DeleteTopics) -> Pending<Vec<TopicDeleted>> {
+        self.ask(now, Request::DeleteTopics(request), |answer| {
+            if let Answer::TopicsDeleted(results) = answer { Some(Ok(results)) } else { None }
+        })
+    }
+
+    /// CreatePartitions.
+    pub fn create_partitions(
+        &self,
+        now: Now,
+        request: CreatePartitions,
+    ) -> Pending<Vec<(String, Result<(), ControllerError>)>> {
+        self.ask(now, Request::CreatePartitions(request), |answer| {
+            if let Answer::PartitionsCreated(results) = answer { Some(Ok(results)) } else { None }
+        })
+    }
+
+    /// IncrementalAlterConfigs.
+    pub fn alter_configs(&self, now: Now, request: AlterConfigs) -> Pending<Vec<ConfigsAltered>> {
+        self.ask(now, Request::AlterConfigs(request), |answer| {
+            if let Answer::ConfigsAltered(results) = answer { Some(Ok(results)) } else { None }
+        })
+    }
+
+    /// The dynamic configs of a resource, empty if nothing is set. Those of topics and brokers are
+    /// in the image as well.
+    pub fn configs_of(
+        &self,
+        now: Now,
+        resource: ConfigResource,
+    ) -> Pending<Arc<BTreeMap<String, String>>> {
+        self.ask(now, Request::ConfigsOf(resource), |answer| {
+            if let Answer::Configs(configs) = answer { Some(Ok(configs)) } else { None }
+        })
+    }
+
+    /// A producer id that nobody has had.
+    pub fn new_producer_id(&self, now: Now) -> Pending<ProducerId> {
+        self.ask(now, Request::NewProducerId, |answer| {
+            if let Answer::ProducerId(result) = answer { Some(result) } else { None }
+        })
+    }
+
+    /// A block of producer ids that nobody has had.
+    pub fn allocate_producer_ids(&self, now: Now) -> Pending<ProducerIdBlock> {
+        self.ask(now, Request::AllocateProducerIds, |answer| {
+            if let Answer::ProducerIds(result) = answer { Some(result) } else { None }
+        })
+    }
+
+    fn ask<T>(&self, now: Now, request: Request, take: Take<T>) -> Pending<T> {
+        let (reply, answer) = Reply::new();
+        self.0.do_send(Ask { now, request, reply });
+        Pending { answer, take }
+    }
+}
+
+/// Reads an answer of the request's kind; `None` for any other.
+type Take<T> = fn(Answer) -> Option<Result<T, ControllerError>>;
+
+/// An answer that is on its way. The request is under way already: dropping this takes nothing
+/// back.
+#[derive(Debug)]
+#[must_use = "whether it was done is in the answer"]
+pub struct Pending<T> {
+    answer: oneshot::Receiver<Result<Answer, ControllerError>>,
+    take: Take<T>,
+}
+
+impl<T> Future for Pending<T> {
+    type Output = Result<T, ControllerError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Cx<'_>) -> Poll<Self::Output> {
+        let take = self.take;
+        Pin::new(&mut self.answer).poll(cx).map(|answer| {
+            let answer = answer.unwrap_or(Err(ControllerError::Unavailable))?;
+            let taken = take(answer);
+            assert!(taken.is_some(), "the controller answered a request of another kind");
+            taken.unwrap_or(Err(ControllerError::Unavailable))
+        })
+    }
+}
+
+/// Draws a random id (version 4) for a new topic: none of those that Kafka keeps for itself, and
+/// none whose text begins with a dash, which command lines would take for an option
+/// (`Uuid.randomUuid`).
+#[must_use]
+pub fn fresh_topic_id() -> Uuid {
+    /// Kafka reserves ids whose value is below this.
+    const RESERVED: u128 = 100;
+    /// The first six bits of an id whose base64url text begins with `-`.
+    const DASH: u8 = 62;
+    loop {
+        let id = Uuid::new_v4();
+        let first = id.as_bytes().first().copied().unwrap_or(0);
+        if id.as_u128() >= RESERVED && first >> 2 != DASH {
+            return id;
+        }
+    }
+}

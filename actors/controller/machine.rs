@@ -1,0 +1,159 @@
+//! Decides about topics, configs, producer ids and starts; its hard state is the fold of its
+//! records.
+
+use super::error::ControllerError;
+use super::records::{BrokerRecord, ConfigRecord, ProducerIdsRecord, Record};
+use super::request::{Answer, ProducerIdBlock, Request, StartBroker, Started};
+use super::rules::{ConfigResource, ConfigRules};
+use super::state::ClusterState;
+use super::{configs, topics};
+use crate::machine::{Decision, ReplicatedMachine};
+use crate::types::{MonoTime, Now, ProducerId};
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// Producer ids are written down this many at a time (`ProducerIdsBlock.PRODUCER_ID_BLOCK_SIZE`).
+pub const PRODUCER_ID_BLOCK: i64 = 1000;
+
+/// The config that a new cluster keeps as a dynamic default.
+pub(super) const MIN_INSYNC_REPLICAS: &str = "min.insync.replicas";
+
+/// Settings of the broker that the controller decides by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ControllerSettings {
+    /// `num.partitions`, 1 or more.
+    pub num_partitions: i32,
+    /// `default.replication.factor`, 1 or more.
+    pub default_replication_factor: i16,
+    /// `delete.topic.enable`.
+    pub delete_topic_enable: bool,
+}
+
+/// The controller's logic.
+pub struct ControllerMachine {
+    settings: ControllerSettings,
+    rules: Arc<dyn ConfigRules>,
+    // Hard state: changed by `replay` alone.
+    state: ClusterState,
+    // Soft state: what is left of the block that ids are given out of. A restart forgets it, and
+    // takes the next block: ids are skipped, never given twice.
+    producer_ids: Range<i64>,
+}
+
+impl fmt::Debug for ControllerMachine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ControllerMachine")
+            .field("settings", &self.settings)
+            .field("state", &self.state)
+            .field("producer_ids", &self.producer_ids)
+            .finish_non_exhaustive()
+    }
+}
+
+impl ControllerMachine {
+    /// A cluster in which nothing has happened.
+    #[must_use]
+    pub fn new(settings: ControllerSettings, rules: Arc<dyn ConfigRules>) -> Self {
+        Self { settings, rules, state: ClusterState::default(), producer_ids: 0..0 }
+    }
+
+    /// Hard state.
+    #[must_use]
+    pub const fn state(&self) -> &ClusterState {
+        &self.state
+    }
+
+    pub(super) const fn settings(&self) -> &ControllerSettings {
+        &self.settings
+    }
+
+    pub(super) fn rules(&self) -> &dyn ConfigRules {
+        &*self.rules
+    }
+
+    fn start_broker(&self, start: StartBroker) -> Decision<Record, Answer> {
+        let known = self.state.brokers().get(&start.node);
+        let term = known.map_or(0, |broker| broker.term + i32::from(!start.clean));
+        let mut records = Vec::new();
+        if known.is_none_or(|broker| broker.term != term || broker.rack != start.rack) {
+            let StartBroker { node, rack, .. } = start;
+            records.push(Record::Broker(BrokerRecord { node, term, rack }));
+        }
+        if self.state.brokers().is_empty() {
+            records.push(Record::Config(ConfigRecord {
+                resource: ConfigResource::Broker(None),
+                name: MIN_INSYNC_REPLICAS.to_owned(),
+                value: Some(start.min_insync_replicas),
+            }));
+        }
+        Decision { records, answer: Answer::Started(Started { term }) }
+    }
+
+    fn new_producer_id(&mut self) -> Decision<Record, Answer> {
+        // A block whose record the log refused is not ours.
+        if self.producer_ids.end > self.state.next_producer_id() {
+            self.producer_ids = 0..0;
+        }
+        let mut records = Vec::new();
+        if self.producer_ids.is_empty() {
+            match self.next_block() {
+                Ok((record, block)) => {
+                    records.push(record);
+                    self.producer_ids = block;
+                }
+                Err(error) => return Decision { records, answer: Answer::ProducerId(Err(error)) },
+            }
+        }
+        let id = self.producer_ids.next().ok_or(ControllerError::ProducerIdsExhausted);
+        Decision { records, answer: Answer::ProducerId(id.map(ProducerId)) }
+    }
+
+    fn allocate_producer_ids(&self) -> Decision<Record, Answer> {
+        match self.next_block() {
+            Ok((record, ids)) => Decision {
+                records: vec![record],
+                answer: Answer::ProducerIds(Ok(ProducerIdBlock { ids })),
+            },
+            Err(error) => Decision { records: Vec::new(), answer: Answer::ProducerIds(Err(error)) },
+        }
+    }
+
+    fn next_block(&self) -> Result<(Record, Range<i64>), ControllerError> {
+        let first = self.state.next_producer_id();
+        let next =
+            first.checked_add(PRODUCER_ID_BLOCK).ok_or(ControllerError::ProducerIdsExhausted)?;
+        Ok((Record::ProducerIds(ProducerIdsRecord { next }), first..next))
+    }
+}
+
+impl ReplicatedMachine for ControllerMachine {
+    type Request = Request;
+    type Record = Record;
+    type Answer = Answer;
+
+    fn decide(&mut self, _now: Now, request: Request) -> Decision<Record, Answer> {
+        match request {
+            Request::StartBroker(start) => self.start_broker(start),
+            Request::CreateTopics(create) => topics::create(self, create),
+            Request::DeclareTopics(declared) => topics::declare(self, declared),
+            Request::DeleteTopics(delete) => topics::delete(self, &delete),
+            Request::CreatePartitions(more) => topics::create_partitions(self, &more),
+            Request::AlterConfigs(alter) => configs::alter(self, alter),
+            Request::ConfigsOf(resource) => Decision {
+                records: Vec::new(),
+                answer: Answer::Configs(self.state.configs_of(&resource)),
+            },
+            Request::NewProducerId => self.new_producer_id(),
+            Request::AllocateProducerIds => self.allocate_producer_ids(),
+        }
+    }
+
+    fn replay(&mut self, record: &Record) {
+        self.state.replay(record);
+    }
+
+    fn deadline(&self) -> Option<MonoTime> {
+        None
+    }
+}

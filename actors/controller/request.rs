@@ -1,0 +1,277 @@
+//! What the controller can be asked, and what it answers.
+
+use super::error::ControllerError;
+use super::rules::ConfigResource;
+use crate::types::{NodeId, ProducerId, TopicName, Uuid};
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// A request, as the machine takes it.
+#[derive(Clone, Debug)]
+pub enum Request {
+    /// This broker's process has started.
+    StartBroker(StartBroker),
+    /// Make topics.
+    CreateTopics(CreateTopics),
+    /// Make sure that topics the broker itself needs are there.
+    DeclareTopics(Vec<NewTopic>),
+    /// Remove topics.
+    DeleteTopics(DeleteTopics),
+    /// Make topics larger.
+    CreatePartitions(CreatePartitions),
+    /// Change dynamic configs.
+    AlterConfigs(AlterConfigs),
+    /// The dynamic configs of a resource.
+    ConfigsOf(ConfigResource),
+    /// One producer id that nobody has had.
+    NewProducerId,
+    /// A whole block of producer ids that nobody has had.
+    AllocateProducerIds,
+}
+
+/// An answer; always of its request's kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// To [`Request::StartBroker`].
+    Started(Started),
+    /// To [`Request::CreateTopics`]: a result for each name, in the request's order, names that
+    /// were refused as duplicates at the end.
+    TopicsCreated(Vec<(String, Result<TopicCreated, ControllerError>)>),
+    /// To [`Request::DeclareTopics`], in the request's order.
+    TopicsDeclared(Vec<(String, Result<Declared, ControllerError>)>),
+    /// To [`Request::DeleteTopics`].
+    TopicsDeleted(Vec<TopicDeleted>),
+    /// To [`Request::CreatePartitions`].
+    PartitionsCreated(Vec<(String, Result<(), ControllerError>)>),
+    /// To [`Request::AlterConfigs`], in the request's order.
+    ConfigsAltered(Vec<ConfigsAltered>),
+    /// To [`Request::ConfigsOf`]; empty if nothing is set.
+    Configs(Arc<BTreeMap<String, String>>),
+    /// To [`Request::NewProducerId`].
+    ProducerId(Result<ProducerId, ControllerError>),
+    /// To [`Request::AllocateProducerIds`].
+    ProducerIds(Result<ProducerIdBlock, ControllerError>),
+}
+
+/// A broker's process has started; always the first request of a process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StartBroker {
+    /// Who.
+    pub node: NodeId,
+    /// `broker.rack`.
+    pub rack: Option<String>,
+    /// Whether the process before it ended in good order, so that every log is as its leader
+    /// left it. Otherwise the leader epochs of its partitions go up.
+    pub clean: bool,
+    /// `min.insync.replicas` from this broker's files. A new cluster keeps it as the dynamic
+    /// default of all brokers, as Kafka does since 4.1 (KIP-966).
+    pub min_insync_replicas: String,
+}
+
+/// A start has been written down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Started {
+    /// How often brokers have started uncleanly; 0 in a new cluster.
+    pub term: i32,
+}
+
+/// A topic to be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewTopic {
+    /// Its name, not checked yet.
+    pub name: String,
+    /// Its id, drawn outside with [`fresh_topic_id`](super::fresh_topic_id).
+    pub id: Uuid,
+    /// Partitions; -1 for `num.partitions`.
+    pub partitions: i32,
+    /// Replicas of each; -1 for `default.replication.factor`.
+    pub replication_factor: i16,
+    /// Partition index and its replicas, leader first; both counts are -1 then.
+    pub assignments: Vec<(i32, Vec<NodeId>)>,
+    /// Overrides, as they came; null values are refused.
+    pub configs: Vec<(String, Option<String>)>,
+}
+
+impl NewTopic {
+    /// A topic with the broker's defaults for both counts, and no overrides.
+    #[must_use]
+    pub const fn with_defaults(name: String, id: Uuid) -> Self {
+        Self {
+            name,
+            id,
+            partitions: -1,
+            replication_factor: -1,
+            assignments: Vec::new(),
+            configs: Vec::new(),
+        }
+    }
+}
+
+/// CreateTopics (key 19).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CreateTopics {
+    /// The topics.
+    pub topics: Vec<NewTopic>,
+    /// Check everything, change nothing.
+    pub validate_only: bool,
+    /// How long the requester waits, in ms; below 0 nothing is done.
+    pub timeout_ms: i32,
+}
+
+/// A topic was made, or would have been.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopicCreated {
+    /// Its name.
+    pub name: TopicName,
+    /// Its id.
+    pub id: Uuid,
+    /// Its partitions.
+    pub partitions: i32,
+    /// Replicas of partition 0.
+    pub replication_factor: i16,
+    /// Its overrides.
+    pub configs: BTreeMap<String, String>,
+}
+
+/// A topic that the broker needs is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Declared {
+    /// Its id.
+    pub id: Uuid,
+    /// Its partitions; those of the topic that was there, if there was one.
+    pub partitions: i32,
+    /// Whether this request made it.
+    pub created: bool,
+    /// The replication factor that was asked for, where there were fewer brokers than that.
+    pub clamped_from: Option<i16>,
+}
+
+/// DeleteTopics (key 20).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeleteTopics {
+    /// The topics.
+    pub topics: Vec<TopicRef>,
+    /// How long the requester waits, in ms; below 0 nothing is done.
+    pub timeout_ms: i32,
+}
+
+/// A topic as a request names it: by name or by id, and not by both.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopicRef {
+    /// Its name.
+    pub name: Option<String>,
+    /// Its id; nil if it is not given.
+    pub id: Uuid,
+}
+
+/// What became of a topic that was to be deleted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopicDeleted {
+    /// Its name, where the request or the cluster knows it.
+    pub name: Option<String>,
+    /// Its id; nil if unknown.
+    pub id: Uuid,
+    /// Gone, or why not.
+    pub result: Result<(), ControllerError>,
+}
+
+/// CreatePartitions (key 37).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CreatePartitions {
+    /// The topics.
+    pub topics: Vec<MorePartitions>,
+    /// Check everything, change nothing.
+    pub validate_only: bool,
+    /// How long the requester waits, in ms; below 0 nothing is done.
+    pub timeout_ms: i32,
+}
+
+/// A topic that is to grow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MorePartitions {
+    /// Its name.
+    pub name: String,
+    /// Partitions afterwards.
+    pub count: i32,
+    /// Replicas of each partition that is added, if the requester chose them.
+    pub assignments: Option<Vec<Vec<NodeId>>>,
+}
+
+/// IncrementalAlterConfigs (key 44).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AlterConfigs {
+    /// The resources.
+    pub resources: Vec<ResourceAlteration>,
+    /// Check everything, change nothing.
+    pub validate_only: bool,
+    /// The broker that was asked: it changes its own configs and the default of all, no others'.
+    pub node: NodeId,
+}
+
+/// Changes of one resource; all of them or none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResourceAlteration {
+    /// `ConfigResource.Type` of Kafka.
+    pub resource_type: i8,
+    /// Topic name, broker id or empty, group id.
+    pub resource_name: String,
+    /// The changes.
+    pub changes: Vec<ConfigChange>,
+}
+
+/// One key's change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigChange {
+    /// The key.
+    pub name: String,
+    /// `AlterConfigOp.OpType` of Kafka; see [`ConfigOperation`].
+    pub operation: i8,
+    /// The value; null only for a deletion.
+    pub value: Option<String>,
+}
+
+/// What to do with a key (`AlterConfigOp.OpType`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConfigOperation {
+    /// Give it this value.
+    Set,
+    /// Go back to the default.
+    Delete,
+    /// Add to a list.
+    Append,
+    /// Take out of a list.
+    Subtract,
+}
+
+impl ConfigOperation {
+    /// Reads Kafka's number; `None` for one that Kafka does not know either.
+    #[must_use]
+    pub const fn from_wire(raw: i8) -> Option<Self> {
+        match raw {
+            0 => Some(Self::Set),
+            1 => Some(Self::Delete),
+            2 => Some(Self::Append),
+            3 => Some(Self::Subtract),
+            _ => None,
+        }
+    }
+}
+
+/// What became of one resource.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigsAltered {
+    /// As in the request.
+    pub resource_type: i8,
+    /// As in the request.
+    pub resource_name: String,
+    /// The resource that was changed, or why none was.
+    pub result: Result<ConfigResource, ControllerError>,
+}
+
+/// Producer ids that belong to whoever asked, for ever.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProducerIdBlock {
+    /// The ids.
+    pub ids: Range<i64>,
+}
