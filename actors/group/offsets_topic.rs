@@ -1,0 +1,132 @@
+//! The groups' side of `__consumer_offsets`: appends through its partitions, loading from its logs.
+
+use super::directory::{Groups, Loader};
+use super::log::{AppendRefused, OffsetsLog};
+use crate::partition::{Acks, Origin, Partition, ProduceError};
+use crate::registry::TopicImage;
+use crate::runtime::Reply;
+use crate::storage::{Log, ReadError, Storage};
+use crate::wire::{BatchHeader, CheckedBatch, Records, RecordsError};
+use bytes::Bytes;
+use std::fmt;
+use std::sync::Arc;
+
+/// What one batch of this topic may hold uncompressed. Batches written here are not compressed;
+/// those of a data folder that came from elsewhere may be.
+const BATCH_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// One partition of the topic.
+#[derive(Clone, Debug)]
+struct OffsetsPartition(Partition);
+
+impl OffsetsLog for OffsetsPartition {
+    fn append(&self, batch: Bytes, done: Reply<Result<(), AppendRefused>>) {
+        let header = BatchHeader::parse(&batch);
+        assert!(header.is_ok(), "a group's batch was written wrongly: {header:?}");
+        let Ok(header) = header else { return };
+        let batch = CheckedBatch {
+            header,
+            batch,
+            max_timestamp_offset_delta: header.last_offset_delta,
+            log_append_time: None,
+        };
+        let answer = self.0.produce(batch, Acks::Committed, Origin::Coordinator);
+        actix_rt::spawn(async move {
+            match answer.await {
+                Ok(Ok(_)) => done.send(Ok(())),
+                Ok(Err(error)) => done.send(Err(refusal(error))),
+                // Whether it was written is unclear: the group reads its log again.
+                Err(_) => drop(done),
+            }
+        });
+    }
+}
+
+const fn refusal(error: ProduceError) -> AppendRefused {
+    match error {
+        ProduceError::NotLeader | ProduceError::FencedEpoch { .. } => AppendRefused::NotLeader,
+        ProduceError::DiskFull
+        | ProduceError::Storage
+        | ProduceError::OffsetsExhausted { .. }
+        | ProduceError::InvalidProducerEpoch { .. }
+        | ProduceError::OutOfOrderSequence { .. }
+        | ProduceError::InvalidTransactionState => AppendRefused::Unavailable,
+    }
+}
+
+impl Groups {
+    /// Reads the groups of every partition of `__consumer_offsets`; those of a partition that is
+    /// not read yet answer COORDINATOR_LOAD_IN_PROGRESS. Empty partitions are there at once.
+    ///
+    /// The topic is the first of its name, or another than before: everything begins anew.
+    pub fn load_topic(&self, topic: &TopicImage, storage: &Storage) {
+        self.reset(topic.partitions.len());
+        for (index, image) in topic.partitions.iter().enumerate() {
+            let partition = image.partition.clone();
+            let log = partition.log().clone();
+            let appends = Arc::new(OffsetsPartition(partition));
+            if log.log_start_offset() == log.log_end_offset() {
+                self.load(index, appends, Loader::default());
+                continue;
+            }
+            self.begin_load(index);
+            let groups = self.clone();
+            storage.readers().run(Box::new(move || match read_records(&log) {
+                Ok(loader) => {
+                    let skipped = loader.skipped();
+                    let count = groups.load(index, appends, loader);
+                    log::debug!(partition = index, groups = count, skipped; "groups loaded");
+                }
+                Err(reason) => log::error!(
+                    partition = index, reason:% = reason;
+                    "groups of a partition cannot be read and stay unavailable"
+                ),
+            }));
+        }
+    }
+}
+
+/// Why a partition's groups cannot be loaded.
+#[derive(Debug)]
+enum LoadError {
+    Read(ReadError),
+    Records(RecordsError),
+}
+
+impl From<ReadError> for LoadError {
+    fn from(error: ReadError) -> Self {
+        Self::Read(error)
+    }
+}
+
+impl fmt::Display for LoadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Read(error) => error.fmt(f),
+            Self::Records(error) => error.fmt(f),
+        }
+    }
+}
+
+/// All records of a log, oldest first.
+fn read_records(log: &Log) -> Result<Loader, LoadError> {
+    let mut loader = Loader::default();
+    log.load(|header, batch| {
+        if header.is_control() {
+            return Ok(());
+        }
+        read_batch(&batch, &mut loader).map_err(LoadError::Records)
+    })?;
+    Ok(loader)
+}
+
+fn read_batch(batch: &[u8], loader: &mut Loader) -> Result<(), RecordsError> {
+    let opened = Records::open(batch, BATCH_BYTES_MAX)?;
+    for placed in opened.iter() {
+        let record = placed?.record;
+        if let Some(key) = record.key {
+            loader.replay(key, record.value);
+        }
+    }
+    Ok(())
+}
