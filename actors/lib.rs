@@ -5,6 +5,7 @@
 //! machine → types. `tests/tidy` holds the table.
 
 pub mod controller;
+pub mod dispatch;
 pub mod group;
 pub mod machine;
 pub mod partition;

@@ -1,0 +1,98 @@
+//! Where answers carry their error codes, so that they can be counted.
+//!
+//! Kafka's `AbstractResponse.errorCounts`: a code counts once for each topic, partition or group
+//! that it is told of. An API whose answer stands in no row does not compile. Fetch answers are
+//! written without the codec, so `fetch` counts its own.
+
+use crate::types::Metrics;
+use kafka_protocol::messages::{
+    ApiVersionsResponse, CreatePartitionsResponse, CreateTopicsResponse, DeleteTopicsResponse,
+    DescribeClusterResponse, DescribeConfigsResponse, DescribeGroupsResponse,
+    FindCoordinatorResponse, HeartbeatResponse, IncrementalAlterConfigsResponse,
+    InitProducerIdResponse, JoinGroupResponse, LeaveGroupResponse, ListGroupsResponse,
+    ListOffsetsResponse, ListPartitionReassignmentsResponse, MetadataResponse,
+    OffsetCommitResponse, OffsetFetchResponse, OffsetForLeaderEpochResponse, ProduceResponse,
+    SyncGroupResponse,
+};
+
+/// An answer whose error codes are known.
+pub(crate) trait ErrorCodes {
+    /// Shows each code, 0 where nothing is wrong.
+    fn each_code(&self, count: &mut dyn FnMut(i16));
+}
+
+/// Counts the codes of an answer of the API with this key.
+pub(super) fn count_errors(metrics: &Metrics, key: i16, answer: &impl ErrorCodes) {
+    if let Some(api) = metrics.api(key) {
+        answer.each_code(&mut |code| api.error(code));
+    }
+}
+
+macro_rules! error_codes {
+    ($($answer:ident: $($first:ident $(/ $next:ident)*),+;)+) => {
+        $(impl ErrorCodes for $answer {
+            fn each_code(&self, count: &mut dyn FnMut(i16)) {
+                $(error_codes!(@ self, count, $first $(/ $next)*);)+
+            }
+        })+
+    };
+    (@ $from:expr, $count:ident, $code:ident) => { $count($from.$code) };
+    (@ $from:expr, $count:ident, $list:ident $(/ $next:ident)+) => {
+        for part in &$from.$list {
+            error_codes!(@ part, $count, $($next)/+);
+        }
+    };
+}
+
+error_codes! {
+    ApiVersionsResponse: error_code;
+    CreatePartitionsResponse: results/error_code;
+    CreateTopicsResponse: topics/error_code;
+    DeleteTopicsResponse: responses/error_code;
+    DescribeClusterResponse: error_code;
+    DescribeConfigsResponse: results/error_code;
+    DescribeGroupsResponse: groups/error_code;
+    FindCoordinatorResponse: error_code, coordinators/error_code;
+    HeartbeatResponse: error_code;
+    IncrementalAlterConfigsResponse: responses/error_code;
+    InitProducerIdResponse: error_code;
+    JoinGroupResponse: error_code;
+    LeaveGroupResponse: error_code, members/error_code;
+    ListGroupsResponse: error_code;
+    ListOffsetsResponse: topics/partitions/error_code;
+    ListPartitionReassignmentsResponse: error_code;
+    MetadataResponse: error_code, topics/error_code, topics/partitions/error_code;
+    OffsetCommitResponse: topics/partitions/error_code;
+    OffsetFetchResponse: error_code, topics/partitions/error_code,
+        groups/error_code, groups/topics/partitions/error_code;
+    OffsetForLeaderEpochResponse: topics/partitions/error_code;
+    ProduceResponse: responses/partition_responses/error_code;
+    SyncGroupResponse: error_code;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kafka_protocol::messages::metadata_response::{
+        MetadataResponsePartition, MetadataResponseTopic,
+    };
+
+    #[test]
+    fn codes_count_wherever_an_answer_has_them() {
+        let partition = |code| MetadataResponsePartition::default().with_error_code(code);
+        let topic = |code, partitions: &[i16]| {
+            MetadataResponseTopic::default()
+                .with_error_code(code)
+                .with_partitions(partitions.iter().copied().map(partition).collect())
+        };
+        let answer = MetadataResponse::default()
+            .with_error_code(29)
+            .with_topics(vec![topic(0, &[5, 0]), topic(3, &[])]);
+        let metrics = Metrics::default();
+
+        count_errors(&metrics, 3, &answer);
+
+        let counted = metrics.api(3).map(|api| api.errors().collect::<Vec<_>>());
+        assert_eq!(counted, Some(vec![(3, 1), (5, 1), (29, 1)]));
+    }
+}

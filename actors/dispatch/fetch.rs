@@ -1,0 +1,297 @@
+//! Fetch (key 1), versions 4 to 18.
+//!
+//! Reads whole record batches from each partition named, waiting for data if there is too little.
+//! v5 log start offset · v7 sessions, KIP-227 · v9 current leader epoch · v11 preferred replica,
+//! rack · v12 flexible, last fetched epoch and divergence, KIP-595 · v13 topic ids ·
+//! v15 replica state · v16 current leader and endpoints, KIP-951 · v17 directory id ·
+//! v18 high watermark of the replica
+//! Waits are data: see `FetchWait`. Not done: requests of followers, which do not exist yet.
+
+use super::answer::{Ask, Closed, Frame, Pending as Started, Polled};
+use super::fetch_read::{ColdResult, Found, Gathered, TopicKey, Wanted, gather};
+use super::fetch_session::{Form, SessionRequest};
+use super::{Broker, Session};
+use crate::partition::FetchWait;
+use crate::types::{ErrorCode, MonoTime, Uuid};
+use crate::wire::{FetchEndpoint, FetchHead, FetchResponseWriter, FetchedPartition};
+use kafka_protocol::messages::{ApiKey, FetchRequest};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// Isolation level of a consumer that reads committed transactions alone.
+const READ_COMMITTED: i8 = 1;
+
+/// A fetch that waits, for data or for a reader thread.
+pub struct Pending {
+    version: i16,
+    correlation_id: i32,
+    by_id: bool,
+    read_committed: bool,
+    form: Form,
+    wanted: Vec<Wanted>,
+    min_bytes: usize,
+    max_bytes: usize,
+    deadline: MonoTime,
+    stage: Stage,
+}
+
+enum Stage {
+    Waiting { wait: Arc<FetchWait>, woken: oneshot::Receiver<()> },
+    Reading { gathered: Gathered, results: oneshot::Receiver<Vec<ColdResult>> },
+    Ended,
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "handlers own their request")]
+pub(super) fn start(ask: &mut Ask<'_>, request: FetchRequest) -> Result<Started, Closed> {
+    let by_id = ask.version >= 13;
+    let (wanted, forgotten) = parse(&request, by_id);
+    let session = SessionRequest {
+        // Before version 7 there are no sessions; the crate's defaults are those of none.
+        id: request.session_id,
+        epoch: request.session_epoch,
+        by_id,
+    };
+    let plan = match ask.session.fetch_sessions.plan(session, wanted, &forgotten) {
+        Ok(plan) => plan,
+        Err(error) => {
+            count_error(ask.broker, error);
+            let head = head(ask.correlation_id, Some(error), 0);
+            let writer = FetchResponseWriter::new(ask.version, &head, 0);
+            return Ok(Started::Ready(Some(writer.finish(&[])?)));
+        }
+    };
+    let broker_max = usize::try_from(ask.broker.settings.fetch_max_bytes).unwrap_or(usize::MAX);
+    let max_bytes = usize::try_from(request.max_bytes).unwrap_or(0).min(broker_max);
+    let max_wait = Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0));
+    let mut pending = Pending {
+        version: ask.version,
+        correlation_id: ask.correlation_id,
+        by_id,
+        read_committed: request.isolation_level == READ_COMMITTED,
+        form: plan.form,
+        wanted: plan.wanted,
+        min_bytes: usize::try_from(request.min_bytes).unwrap_or(0).min(max_bytes),
+        max_bytes,
+        deadline: ask.now.mono.after(max_wait),
+        stage: Stage::Ended,
+    };
+    let is_over = max_wait.is_zero();
+    match pending.look(ask.broker, ask.session, is_over) {
+        Some(frame) => Ok(Started::Ready(Some(frame?))),
+        None => Ok(Started::Fetch(Box::new(pending))),
+    }
+}
+
+/// Its answers are not the codec's, so they count by themselves.
+fn count_error(broker: &Broker, error: ErrorCode) {
+    if let Some(api) = broker.metrics().api(ApiKey::Fetch as i16) {
+        api.error(error.code());
+    }
+}
+
+/// Copies what a request names out of its frame, which must not be kept for as long as a session.
+fn parse(request: &FetchRequest, by_id: bool) -> (Vec<Wanted>, Vec<(TopicKey, i32)>) {
+    let key = |name: &str, id| if by_id { TopicKey::Id(id) } else { TopicKey::Name(name.into()) };
+    let mut wanted = Vec::with_capacity(request.topics.iter().map(|t| t.partitions.len()).sum());
+    for topic in &request.topics {
+        let topic_key = key(topic.topic.as_str(), topic.topic_id);
+        wanted.extend(topic.partitions.iter().map(|partition| Wanted {
+            topic: topic_key.clone(),
+            partition: partition.partition,
+            fetch_offset: partition.fetch_offset,
+            max_bytes: partition.partition_max_bytes,
+            current_leader_epoch: partition.current_leader_epoch,
+            last_fetched_epoch: partition.last_fetched_epoch,
+        }));
+    }
+    let mut forgotten = Vec::new();
+    for topic in &request.forgotten_topics_data {
+        let topic_key = key(topic.topic.as_str(), topic.topic_id);
+        forgotten.extend(topic.partitions.iter().map(|index| (topic_key.clone(), *index)));
+    }
+    (wanted, forgotten)
+}
+
+impl Pending {
+    /// When the client wants an answer, with data or without; none while a reader is at work.
+    pub(super) const fn deadline(&self) -> Option<MonoTime> {
+        match self.stage {
+            Stage::Waiting { .. } => Some(self.deadline),
+            Stage::Reading { .. } | Stage::Ended => None,
+        }
+    }
+
+    pub(super) fn poll(
+        &mut self,
+        broker: &Broker,
+        session: &mut Session,
+        cx: &mut Context<'_>,
+    ) -> Polled {
+        loop {
+            let is_over = self.deadline <= broker.clock.now().mono;
+            let frame = match &mut self.stage {
+                Stage::Waiting { wait, woken } => {
+                    let is_woken = Pin::new(woken).poll(cx).is_ready();
+                    if !is_woken && !is_over {
+                        return Poll::Pending;
+                    }
+                    wait.cancel();
+                    self.look(broker, session, is_over)
+                }
+                Stage::Reading { results, .. } => {
+                    let Poll::Ready(results) = Pin::new(results).poll(cx) else {
+                        return Poll::Pending;
+                    };
+                    self.read(session, results.unwrap_or_default(), broker, is_over)
+                }
+                Stage::Ended => return Poll::Ready(Ok(None)),
+            };
+            if let Some(frame) = frame {
+                return Poll::Ready(frame.map(Some));
+            }
+        }
+    }
+
+    /// Looks at every partition; `None` if the answer has to wait.
+    fn look(
+        &mut self,
+        broker: &Broker,
+        session: &mut Session,
+        is_over: bool,
+    ) -> Option<Result<Frame, Closed>> {
+        let mut gathered = gather(broker, &mut session.cursors, &self.wanted, self.max_bytes);
+        if let Some(results) = gathered.cold.take() {
+            self.stage = Stage::Reading { gathered, results };
+            return None;
+        }
+        self.settle(gathered, session, broker, is_over)
+    }
+
+    /// Goes on with what a reader thread brought.
+    fn read(
+        &mut self,
+        session: &mut Session,
+        results: Vec<ColdResult>,
+        broker: &Broker,
+        is_over: bool,
+    ) -> Option<Result<Frame, Closed>> {
+        let stage = std::mem::replace(&mut self.stage, Stage::Ended);
+        let Stage::Reading { mut gathered, .. } = stage else { return None };
+        gathered.thaw(&mut session.cursors, results);
+        self.settle(gathered, session, broker, is_over)
+    }
+
+    /// Answers, or waits with every partition for what is missing.
+    fn settle(
+        &mut self,
+        gathered: Gathered,
+        session: &mut Session,
+        broker: &Broker,
+        is_over: bool,
+    ) -> Option<Result<Frame, Closed>> {
+        let is_enough = gathered.bytes >= self.min_bytes;
+        // Where nothing exists that could bring data, waiting is of no use.
+        let is_hopeless = gathered.seen.is_empty();
+        if is_over || is_enough || is_hopeless || gathered.is_urgent {
+            self.stage = Stage::Ended;
+            return Some(self.answer(gathered.found, session, broker));
+        }
+        let missing = self.min_bytes.saturating_sub(gathered.bytes).max(1);
+        let (wait, woken) = FetchWait::new(u64::try_from(missing).unwrap_or(u64::MAX));
+        for (partition, seen_bytes) in gathered.seen {
+            partition.wait(seen_bytes, wait.clone());
+        }
+        self.stage = Stage::Waiting { wait, woken };
+        None
+    }
+
+    fn answer(
+        &mut self,
+        found: Vec<Found>,
+        session: &mut Session,
+        broker: &Broker,
+    ) -> Result<Frame, Closed> {
+        let answered: Vec<(Wanted, Found)> = self.wanted.drain(..).zip(found).collect();
+        let mut session_id = 0;
+        let mut told = None;
+        match self.form {
+            Form::Sessionless => {}
+            Form::Full => {
+                session_id =
+                    session.fetch_sessions.create(&broker.fetch_slots, self.by_id, &answered);
+            }
+            Form::Incremental(id) => {
+                session_id = id;
+                told = Some(session.fetch_sessions.changed(id, &answered));
+            }
+        }
+        let told: Vec<_> = answered
+            .into_iter()
+            .enumerate()
+            .filter(|(at, _)| told.as_ref().is_none_or(|told| told.get(*at) != Some(&false)))
+            .map(|(_, answer)| answer)
+            .collect();
+        for code in told.iter().filter_map(|(_, found)| found.error) {
+            count_error(broker, code);
+        }
+        let head = head(self.correlation_id, None, session_id);
+        // Partitions of a topic that follow each other stand together, as in Kafka.
+        let topics: Vec<&[(Wanted, Found)]> =
+            told.chunk_by(|(one, _), (next, _)| one.topic == next.topic).collect();
+        let mut writer = FetchResponseWriter::new(self.version, &head, topics.len());
+        for topic in topics {
+            let Some((first, _)) = topic.first() else { continue };
+            match &first.topic {
+                TopicKey::Name(name) => writer.topic(name, Uuid::nil(), topic.len()),
+                TopicKey::Id(id) => writer.topic("", *id, topic.len()),
+            }
+            for (wanted, found) in topic {
+                writer.partition(&self.describe(wanted, found, broker.node.0), &found.records);
+            }
+        }
+        let endpoints = if told.iter().any(|(_, found)| is_moved(found.error)) {
+            let (host, port) = session.advertised();
+            let rack = broker.settings.broker_rack.clone();
+            vec![FetchEndpoint { node_id: broker.node.0, host, port, rack }]
+        } else {
+            Vec::new()
+        };
+        Ok(writer.finish(&endpoints)?)
+    }
+
+    fn describe(&self, wanted: &Wanted, found: &Found, node: i32) -> FetchedPartition<'static> {
+        FetchedPartition {
+            index: wanted.partition,
+            error: found.error,
+            high_watermark: found.high_watermark,
+            last_stable_offset: found.high_watermark,
+            log_start_offset: found.log_start_offset,
+            // Null for read_uncommitted, but an empty list where there is no such partition.
+            aborted_transactions: (self.read_committed || !found.is_known).then_some(&[]),
+            preferred_read_replica: -1,
+            diverging_epoch: found.diverging,
+            current_leader: is_moved(found.error).then_some((node, found.leader_epoch)),
+        }
+    }
+}
+
+fn head(correlation_id: i32, error: Option<ErrorCode>, session_id: i32) -> FetchHead {
+    FetchHead { correlation_id, throttle_time_ms: 0, error, session_id }
+}
+
+/// Whether the client should learn who leads: it asked with another epoch than the leader's.
+const fn is_moved(error: Option<ErrorCode>) -> bool {
+    matches!(error, Some(ErrorCode::NotLeaderOrFollower | ErrorCode::FencedLeaderEpoch))
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        if let Stage::Waiting { wait, .. } = &self.stage {
+            wait.cancel();
+        }
+    }
+}

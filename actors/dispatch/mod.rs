@@ -1,0 +1,84 @@
+//! One file an API: decode → ask → join → encode; one table of APIs and versions.
+//!
+//! A request's `start` decodes, checks and sends its messages at once, so that requests of a
+//! connection take effect in the order in which they came. What comes back is [`Pending`]: ready,
+//! or data that waits for actors' answers; the connection polls its oldest one.
+//!
+//! Deliberately absent: sockets, order of answers and limits (the connection's), decisions (the
+//! machines').
+
+mod answer;
+mod api_versions;
+mod create_partitions;
+mod create_topics;
+mod delete_topics;
+mod describe_cluster;
+mod describe_configs;
+mod describe_groups;
+mod error_codes;
+mod fetch;
+mod fetch_read;
+mod fetch_session;
+#[cfg(test)]
+mod fetch_session_test;
+mod find_coordinator;
+mod heartbeat;
+mod incremental_alter_configs;
+mod init_producer_id;
+mod join_group;
+mod leave_group;
+mod list_groups;
+mod list_offsets;
+mod list_partition_reassignments;
+mod metadata;
+mod offset_commit;
+mod offset_fetch;
+mod offset_for_leader_epoch;
+mod produce;
+mod session;
+mod sync_group;
+mod table;
+
+pub use answer::{Closed, Frame, Pending, Polled};
+pub use fetch_session::FetchSessionSlots;
+pub use session::{Advertised, Session};
+pub use table::{API_TABLE, ApiRow, Kind, kind_of, start};
+
+use crate::controller::ControllerHandle;
+use crate::group::Groups;
+use crate::registry::Registry;
+use crate::runtime::Clock;
+use crate::storage::Storage;
+use crate::types::{BrokerSettings, Metrics, NodeId};
+use std::sync::Arc;
+
+/// What every request may use: the handles of this broker.
+#[derive(Debug)]
+pub struct Broker {
+    /// This node.
+    pub node: NodeId,
+    /// The cluster's id, as in `meta.properties`.
+    pub cluster_id: String,
+    /// Settings as of the start.
+    pub settings: Arc<BrokerSettings>,
+    /// Topics, partitions, dynamic configs.
+    pub registry: Arc<Registry>,
+    /// Group coordinators.
+    pub groups: Groups,
+    /// Changes to topics and configs go here.
+    pub controller: ControllerHandle,
+    /// Readers of cold data.
+    pub storage: Arc<Storage>,
+    /// Places for fetch sessions.
+    pub fetch_slots: FetchSessionSlots,
+    /// Clocks.
+    pub clock: Clock,
+}
+
+impl Broker {
+    /// Where this broker counts.
+    #[must_use]
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        self.storage.metrics()
+    }
+}

@@ -1,0 +1,58 @@
+//! What one connection remembers between its requests.
+
+use super::fetch_read::Cursors;
+use super::fetch_session::FetchSessions;
+use std::net::SocketAddr;
+
+/// How clients of a listener are told to reach this broker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Advertised {
+    /// As configured in `advertised.listeners`.
+    Configured {
+        /// Host name or address.
+        host: String,
+        /// Port.
+        port: u16,
+    },
+    /// Nothing is configured: the address that the client itself connected to.
+    AsConnected,
+}
+
+/// State of one connection, apart from its socket.
+#[derive(Debug)]
+pub struct Session {
+    advertised: Advertised,
+    local: SocketAddr,
+    peer: SocketAddr,
+    pub(super) fetch_sessions: FetchSessions,
+    pub(super) cursors: Cursors,
+}
+
+impl Session {
+    /// A session of a client at `peer` that connected to `local`.
+    #[must_use]
+    pub fn new(advertised: Advertised, local: SocketAddr, peer: SocketAddr) -> Self {
+        Self {
+            advertised,
+            local,
+            peer,
+            fetch_sessions: FetchSessions::default(),
+            cursors: Cursors::default(),
+        }
+    }
+
+    pub(super) fn advertised(&self) -> (String, i32) {
+        match &self.advertised {
+            Advertised::Configured { host, port } => (host.clone(), i32::from(*port)),
+            Advertised::AsConnected => {
+                (self.local.ip().to_canonical().to_string(), i32::from(self.local.port()))
+            }
+        }
+    }
+
+    /// The client's address, for logs and for DescribeGroups.
+    #[must_use]
+    pub fn client_host(&self) -> String {
+        self.peer.ip().to_canonical().to_string()
+    }
+}

@@ -1,0 +1,164 @@
+//! The table of APIs: key, versions served, handler. Everything else follows from it: the
+//! ApiVersions answer, range checks, decoding, and a proof at compile time that the codec covers
+//! each range.
+
+use super::answer::{Ask, Closed, Form, Outcome, Pending};
+use super::{Broker, Session};
+use super::{
+    api_versions, create_partitions, create_topics, delete_topics, describe_cluster,
+    describe_configs, describe_groups, fetch, find_coordinator, heartbeat,
+    incremental_alter_configs, init_producer_id, join_group, leave_group, list_groups,
+    list_offsets, list_partition_reassignments, metadata, offset_commit, offset_fetch,
+    offset_for_leader_epoch, produce, sync_group,
+};
+use crate::wire::{RequestHead, decode, encode_response};
+use bytes::Bytes;
+use kafka_protocol::messages::{
+    ApiKey, ApiVersionsRequest, CreatePartitionsRequest, CreateTopicsRequest, DeleteTopicsRequest,
+    DescribeClusterRequest, DescribeConfigsRequest, DescribeGroupsRequest, FetchRequest,
+    FindCoordinatorRequest, HeartbeatRequest, IncrementalAlterConfigsRequest,
+    InitProducerIdRequest, JoinGroupRequest, LeaveGroupRequest, ListGroupsRequest,
+    ListOffsetsRequest, ListPartitionReassignmentsRequest, MetadataRequest, OffsetCommitRequest,
+    OffsetFetchRequest, OffsetForLeaderEpochRequest, ProduceRequest, SyncGroupRequest,
+};
+use kafka_protocol::protocol::{Message, Request, VersionRange};
+
+/// How requests of one connection may overlap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// May start behind other produce requests that are still open: partitions keep the order.
+    Produce,
+    /// Waits until the connection has nothing open, and lets nothing start behind it: Kafka
+    /// works on one request of a connection at a time.
+    Alone,
+}
+
+/// One row of the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ApiRow {
+    /// API key.
+    pub key: i16,
+    /// Kafka's name.
+    pub name: &'static str,
+    /// Lowest version that ApiVersions announces.
+    pub advertised_min: i16,
+    /// Lowest version served.
+    pub min: i16,
+    /// Highest version served.
+    pub max: i16,
+}
+
+const fn covers(range: VersionRange, min: i16, max: i16) -> bool {
+    range.min <= min && max <= range.max
+}
+
+macro_rules! apis {
+    ($($name:ident $request:ident $min:literal ..= $max:literal => $handler:path
+        $(, advertised from $advertised:literal)?
+        $(, laid out as $layout:literal)?;)+) => {
+        /// Every API that is served; ApiVersions announces exactly these.
+        pub const API_TABLE: &[ApiRow] = &[$(
+            ApiRow {
+                key: ApiKey::$name as i16,
+                name: stringify!($name),
+                advertised_min: apis!(@or $min $($advertised)?),
+                min: $min,
+                max: $max,
+            },
+        )+];
+
+        $(const _: () = {
+            assert!(
+                covers(<$request as Message>::VERSIONS, $min, apis!(@or $max $($layout)?)),
+                concat!(stringify!($name), ": the codec cannot decode this range")
+            );
+            assert!(
+                covers(
+                    <<$request as Request>::Response as Message>::VERSIONS,
+                    $min,
+                    apis!(@or $max $($layout)?)
+                ),
+                concat!(stringify!($name), ": the codec cannot encode this range")
+            );
+            assert!(<$request as Request>::KEY == ApiKey::$name as i16);
+        };)+
+
+        fn call(ask: &mut Ask<'_>, key: i16, body: Bytes) -> Result<Pending, Closed> {
+            let (version, correlation_id) = (ask.version, ask.correlation_id);
+            let metrics = ask.broker.metrics();
+            match key {
+                $(key if key == ApiKey::$name as i16 => {
+                    let layout = version.min(apis!(@or $max $($layout)?));
+                    let request = decode::<$request>(key, layout, body).map_err(|error| {
+                        Closed(format!("{} v{version}: {error}", stringify!($name)))
+                    })?;
+                    let form = Form { metrics, key, version: layout, correlation_id };
+                    $handler(ask, request).into_pending(form)
+                })+
+                _ => Err(Closed(format!("unknown API key {key}"))),
+            }
+        }
+    };
+    (@or $usual:literal) => { $usual };
+    (@or $usual:literal $other:literal) => { $other };
+}
+
+apis! {
+    // librdkafka switches features off unless Produce is announced from 0 (KAFKA-18659).
+    Produce ProduceRequest 3..=13 => produce::start, advertised from 0;
+    Fetch FetchRequest 4..=18 => fetch::start;
+    // Version 11 has the layout of 10 and one timestamp more with a meaning.
+    ListOffsets ListOffsetsRequest 1..=11 => list_offsets::start, laid out as 10;
+    Metadata MetadataRequest 0..=13 => metadata::start;
+    OffsetCommit OffsetCommitRequest 2..=9 => offset_commit::start;
+    OffsetFetch OffsetFetchRequest 1..=9 => offset_fetch::start;
+    FindCoordinator FindCoordinatorRequest 0..=6 => find_coordinator::start;
+    JoinGroup JoinGroupRequest 0..=9 => join_group::start;
+    Heartbeat HeartbeatRequest 0..=4 => heartbeat::start;
+    LeaveGroup LeaveGroupRequest 0..=5 => leave_group::start;
+    SyncGroup SyncGroupRequest 0..=5 => sync_group::start;
+    DescribeGroups DescribeGroupsRequest 0..=6 => describe_groups::start;
+    ListGroups ListGroupsRequest 0..=5 => list_groups::start;
+    ApiVersions ApiVersionsRequest 0..=4 => api_versions::start;
+    CreateTopics CreateTopicsRequest 2..=7 => create_topics::start;
+    DeleteTopics DeleteTopicsRequest 1..=6 => delete_topics::start;
+    InitProducerId InitProducerIdRequest 0..=5 => init_producer_id::start;
+    OffsetForLeaderEpoch OffsetForLeaderEpochRequest 2..=4 => offset_for_leader_epoch::start;
+    DescribeConfigs DescribeConfigsRequest 1..=4 => describe_configs::start;
+    CreatePartitions CreatePartitionsRequest 0..=3 => create_partitions::start;
+    IncrementalAlterConfigs IncrementalAlterConfigsRequest 0..=1 => incremental_alter_configs::start;
+    ListPartitionReassignments ListPartitionReassignmentsRequest 0..=0 => list_partition_reassignments::start;
+    DescribeCluster DescribeClusterRequest 0..=2 => describe_cluster::start;
+}
+
+/// How a request of this key may overlap with others of its connection.
+#[must_use]
+pub const fn kind_of(api_key: i16) -> Kind {
+    if api_key == ApiKey::Produce as i16 { Kind::Produce } else { Kind::Alone }
+}
+
+/// Starts a request, given its frame without the size.
+///
+/// # Errors
+/// The connection is to be closed: an unknown key or version, or bytes that are no such request.
+pub fn start(broker: &Broker, session: &mut Session, frame: Bytes) -> Result<Pending, Closed> {
+    let (head, body) =
+        RequestHead::parse(frame).map_err(|error| Closed(format!("bad header: {error}")))?;
+    let RequestHead { api_key, api_version: version, correlation_id, client_id } = head;
+    let Some(row) = API_TABLE.iter().find(|row| row.key == api_key) else {
+        return Err(Closed(format!("unknown API key {api_key} v{version}")));
+    };
+    if version < row.min || version > row.max {
+        if api_key == ApiKey::ApiVersions as i16 {
+            // KIP-511: the answer is v0, whatever was asked, with what is served.
+            let response = api_versions::unsupported_version();
+            let frame = encode_response(correlation_id, 0, &response)?;
+            return Ok(Pending::Ready(Some(vec![frame])));
+        }
+        return Err(Closed(format!("{} v{version} is not served", row.name)));
+    }
+    let client_id = client_id.as_deref().unwrap_or_default();
+    let now = broker.clock.now();
+    let mut ask = Ask { broker, session, version, correlation_id, client_id, now };
+    call(&mut ask, api_key, body)
+}
