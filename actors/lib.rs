@@ -4,6 +4,7 @@
 //! connection → dispatch → group, controller → registry → partition → runtime → storage → wire →
 //! machine → types. `tests/tidy` holds the table.
 
+pub mod connection;
 pub mod controller;
 pub mod dispatch;
 pub mod group;

@@ -1,0 +1,349 @@
+//! The connection actor: reads, starts requests, answers in order.
+
+use super::blocked::Blocked;
+use super::inbound::{FrameError, Inbound, Incoming};
+use super::memory::{Permit, RequestMemory};
+use super::outbound::Outbound;
+use crate::dispatch::{self, Advertised, Broker, Kind, Pending, Session, kind_of};
+use crate::runtime::{Alarm, DrainedHook, OnDrained, Reply};
+use crate::types::{ApiMetrics, BlockReason, MonoTime};
+use crate::wire::RequestHead;
+use actix::prelude::*;
+use std::any::Any;
+use std::collections::VecDeque;
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::task::{Context as Cx, Poll};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+/// Requests of one connection that may be open at once; past it we stop reading its socket.
+const OPEN_REQUESTS_MAX: usize = 256;
+/// Bytes of the open requests of one connection; past it we stop reading its socket. Some
+/// milliseconds of what a disk takes: more would only wait in memory, and be waited for.
+const OPEN_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Unsent bytes of one connection; past it we stop reading its socket. One answer may be larger.
+const UNSENT_BYTES_MAX: usize = 1024 * 1024;
+/// Rounds of answering, starting and reading in one turn; then the neighbours run.
+const ROUNDS_MAX: usize = 16;
+
+/// Limits of a connection.
+#[derive(Clone, Debug)]
+pub struct ConnectionLimits {
+    /// `socket.request.max.bytes`.
+    pub frame_bytes_max: usize,
+    /// `connections.max.idle.ms`; `None` never closes an idle connection.
+    pub idle_max: Option<Duration>,
+    /// What the frames of all connections may take.
+    pub memory: RequestMemory,
+}
+
+/// Take no more requests; answer when those that are open are answered and sent.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Drain(pub Reply<()>);
+
+/// A request that is open.
+struct Slot {
+    key: i16,
+    begun: MonoTime,
+    work: Work,
+    bytes: usize,
+    /// Held as long as the request may use its frame.
+    _permit: Option<Permit>,
+}
+
+enum Work {
+    Open(Pending),
+    /// Close the connection once everything before is answered.
+    Close,
+}
+
+/// One client connection.
+pub struct ConnectionActor<S> {
+    socket: S,
+    broker: Arc<Broker>,
+    session: Session,
+    limits: ConnectionLimits,
+    inbound: Inbound,
+    outbound: Outbound,
+    /// In the order of the requests; only the front is polled.
+    slots: VecDeque<Slot>,
+    /// Bytes of the frames of `slots`.
+    open_bytes: usize,
+    /// Something that cannot be served came in: read no more, close when all is sent.
+    is_closing: bool,
+    draining: Option<Reply<()>>,
+    last_active: MonoTime,
+    alarm: Alarm,
+    blocked: Blocked,
+    /// Dropped with the connection, so that whoever counts connections hears of its end.
+    _guard: Box<dyn Any>,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + 'static> ConnectionActor<S> {
+    /// A connection of a client at `peer` to `local`.
+    #[must_use]
+    pub fn new(
+        socket: S,
+        broker: Arc<Broker>,
+        limits: ConnectionLimits,
+        advertised: Advertised,
+        (local, peer): (SocketAddr, SocketAddr),
+        guard: Box<dyn Any>,
+    ) -> Self {
+        let inbound = Inbound::new(limits.memory.clone(), limits.frame_bytes_max);
+        let last_active = broker.clock.mono();
+        let blocked = Blocked::new(broker.metrics().clone(), broker.clock);
+        Self {
+            socket,
+            broker,
+            session: Session::new(advertised, local, peer),
+            limits,
+            inbound,
+            outbound: Outbound::default(),
+            slots: VecDeque::new(),
+            open_bytes: 0,
+            is_closing: false,
+            draining: None,
+            last_active,
+            alarm: Alarm::default(),
+            blocked,
+            _guard: guard,
+        }
+    }
+
+    /// Does all that can be done now. Ready when the connection is over.
+    fn drive(&mut self, cx: &mut Cx<'_>) -> Poll<()> {
+        for _ in 0..ROUNDS_MAX {
+            self.answer(cx);
+            while let Some(incoming) = self.startable() {
+                self.start(incoming);
+            }
+            // A request that was ready at once is answered in this round.
+            self.answer(cx);
+            match self.outbound.poll_write(&mut self.socket, cx) {
+                Poll::Ready(Err(_)) => return Poll::Ready(()),
+                Poll::Ready(Ok(())) | Poll::Pending => {}
+            }
+            let is_done = self.slots.is_empty() && self.outbound.bytes() == 0;
+            if self.is_closing || self.draining.is_some() {
+                return if is_done { Poll::Ready(()) } else { Poll::Pending };
+            }
+            if self.inbound.peek().is_some() {
+                // It waits for its turn: for the requests before it, or for room to answer.
+                if self.may_start() {
+                    continue;
+                }
+                return Poll::Pending;
+            }
+            if self.is_full() {
+                return Poll::Pending;
+            }
+            match self.inbound.poll_read(&mut self.socket, cx) {
+                Poll::Ready(Ok(())) => self.last_active = self.broker.clock.mono(),
+                Poll::Ready(Err(error)) => {
+                    log::debug!(client:% = self.session.client_host(), reason:% = error; "connection closed");
+                    if matches!(error, FrameError::Gone(_)) {
+                        return Poll::Ready(());
+                    }
+                    // What came before the bad frame is still answered.
+                    self.is_closing = true;
+                }
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+        self.again(cx)
+    }
+
+    fn again(&self, cx: &Cx<'_>) -> Poll<()> {
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Sends what the oldest requests have ready.
+    fn answer(&mut self, cx: &mut Cx<'_>) {
+        while let Some(front) = self.slots.front_mut() {
+            let polled = match &mut front.work {
+                Work::Open(pending) => pending.poll(&self.broker, &mut self.session, cx),
+                Work::Close => {
+                    self.is_closing = true;
+                    self.give_up();
+                    return;
+                }
+            };
+            match polled {
+                Poll::Ready(Ok(frame)) => {
+                    let (key, begun) = (front.key, front.begun);
+                    self.open_bytes -= front.bytes;
+                    self.slots.pop_front();
+                    let unsent = self.outbound.bytes();
+                    if let Some(frame) = frame {
+                        self.outbound.push(frame);
+                    }
+                    if let Some(api) = self.broker.metrics().api(key) {
+                        api.sent_bytes.add_bytes(self.outbound.bytes() - unsent);
+                        api.duration.record_time(self.broker.clock.mono().since(begun));
+                        api.ended.one();
+                    }
+                }
+                Poll::Ready(Err(closed)) => {
+                    log::debug!(client:% = self.session.client_host(), reason = closed.0.as_str(); "connection closed");
+                    front.work = Work::Close;
+                }
+                Poll::Pending => return,
+            }
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.full().is_some()
+    }
+
+    fn full(&self) -> Option<BlockReason> {
+        if self.outbound.bytes() > UNSENT_BYTES_MAX {
+            Some(BlockReason::Answers)
+        } else if self.slots.len() >= OPEN_REQUESTS_MAX || self.open_bytes > OPEN_BYTES_MAX {
+            Some(BlockReason::Requests)
+        } else {
+            None
+        }
+    }
+
+    /// The limit that keeps the socket from being read.
+    fn block_reason(&self) -> Option<BlockReason> {
+        if self.is_closing || self.draining.is_some() {
+            return None;
+        }
+        self.full().or_else(|| self.inbound.is_stalled().then_some(BlockReason::Memory))
+    }
+
+    /// Whether the next frame may start behind what is open.
+    fn may_start(&self) -> bool {
+        let Some(next) = self.inbound.peek() else { return false };
+        let key = RequestHead::peek(&next.frame).map_or(-1, |(key, _, _)| key);
+        let is_behind = match self.slots.back() {
+            None => true,
+            Some(last) => kind_of(last.key) == Kind::Produce && kind_of(key) == Kind::Produce,
+        };
+        is_behind && !self.is_full() && !self.is_closing && self.draining.is_none()
+    }
+
+    fn startable(&mut self) -> Option<Incoming> {
+        if self.may_start() { self.inbound.pop() } else { None }
+    }
+
+    fn start(&mut self, Incoming { frame, permit }: Incoming) {
+        let key = RequestHead::peek(&frame).map_or(-1, |(key, _, _)| key);
+        let begun = self.broker.clock.mono();
+        if let Some(api) = self.broker.metrics().api(key) {
+            count_request(api, &frame);
+        }
+        let bytes = frame.len();
+        self.open_bytes += bytes;
+        let work = match dispatch::start(&self.broker, &mut self.session, frame) {
+            Ok(pending) => Work::Open(pending),
+            Err(closed) => {
+                log::debug!(client:% = self.session.client_host(), reason = closed.0.as_str(); "connection closed");
+                Work::Close
+            }
+        };
+        self.slots.push_back(Slot { key, begun, work, bytes, _permit: permit });
+    }
+
+    /// The next moment at which something happens without being asked.
+    fn deadline(&self) -> Option<MonoTime> {
+        match self.slots.front() {
+            Some(Slot { work: Work::Open(pending), .. }) => pending.deadline(),
+            Some(Slot { work: Work::Close, .. }) => None,
+            None => self.limits.idle_max.map(|idle_max| self.last_active.after(idle_max)),
+        }
+    }
+}
+
+/// Counts a frame, its size field included.
+fn count_request(api: &ApiMetrics, frame: &[u8]) {
+    api.requests.one();
+    api.received_bytes.add_bytes(frame.len() + size_of::<i32>());
+}
+
+impl<S> ConnectionActor<S> {
+    /// Forgets requests that nobody will answer.
+    fn give_up(&mut self) {
+        for slot in self.slots.drain(..) {
+            if let Some(api) = self.broker.metrics().api(slot.key) {
+                api.ended.one();
+            }
+        }
+    }
+}
+
+impl<S> Drop for ConnectionActor<S> {
+    fn drop(&mut self) {
+        self.give_up();
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + 'static> Actor for ConnectionActor<S> {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        ctx.spawn(DrainedHook);
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + 'static> Supervised for ConnectionActor<S> {
+    /// A connection that panicked is closed: nobody knows what of its stream was used.
+    fn restarting(&mut self, ctx: &mut Context<Self>) {
+        ctx.stop();
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + 'static> Handler<Drain> for ConnectionActor<S> {
+    type Result = ();
+
+    fn handle(&mut self, Drain(reply): Drain, _: &mut Context<Self>) {
+        self.draining = Some(reply);
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + 'static> OnDrained for ConnectionActor<S> {
+    fn drained(&mut self, ctx: &mut Context<Self>, cx: &mut Cx<'_>) {
+        loop {
+            let is_over = self.drive(cx).is_ready();
+            self.blocked.set(self.block_reason());
+            if is_over {
+                if let Some(reply) = self.draining.take() {
+                    reply.send(());
+                }
+                return ctx.stop();
+            }
+            if !self.alarm.is_due(self.deadline(), self.broker.clock, cx) {
+                return;
+            }
+            if self.slots.is_empty() {
+                log::debug!(client:% = self.session.client_host(); "idle connection closed");
+                return ctx.stop();
+            }
+        }
+    }
+}
+
+impl<S> fmt::Debug for ConnectionActor<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConnectionActor").field("session", &self.session).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Display for FrameError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Short(size) => write!(f, "frame of {size} bytes"),
+            Self::Large { bytes, max } => {
+                write!(f, "frame of {bytes} bytes, more than the {max} that it may have")
+            }
+            Self::Gone(error) => write!(f, "{error}"),
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! From socket bytes to frames. A frame's size and kind are checked before its body is read.
+
+use super::memory::{COUNTED_BYTES, Permit, RequestMemory};
+use crate::wire::{RequestHead, frame_bytes_max};
+use bytes::{BufMut, Bytes, BytesMut};
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use tokio::io::{AsyncRead, ReadBuf};
+use tokio_util::io::poll_read_buf;
+
+/// Bytes of a frame's size field.
+const SIZE_BYTES: usize = 4;
+/// Size field, API key, version and correlation id: enough to know a frame's limit.
+const HEAD_BYTES: usize = SIZE_BYTES + 8;
+/// What one read may bring; each thread has one such buffer for all its connections.
+const SCRATCH_BYTES: usize = 64 * 1024;
+/// Of the scratch buffer, what a connection reads whose latest frame was large: most of the next
+/// one shall go straight to its own memory.
+const SCRATCH_BYTES_LARGE: usize = 4 * 1024;
+/// Reserved for a frame before its bytes are there; a peer that only announces gets no more.
+const RESERVED_BYTES_MAX: usize = 1024 * 1024;
+
+thread_local! {
+    static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; SCRATCH_BYTES].into_boxed_slice());
+}
+
+/// A frame without its size, and the memory it counts for.
+pub(super) struct Incoming {
+    pub(super) frame: Bytes,
+    pub(super) permit: Option<Permit>,
+}
+
+/// Why a frame is not read.
+#[derive(Debug)]
+pub(super) enum FrameError {
+    /// Below what any request needs.
+    Short(i32),
+    /// Beyond what any request, or one of its API, may have.
+    Large { bytes: usize, max: usize },
+    /// The socket failed or was closed.
+    Gone(std::io::Error),
+}
+
+struct Body {
+    bytes: BytesMut,
+    /// Of the whole frame, still to come.
+    missing: usize,
+    permit: Option<Permit>,
+}
+
+/// Reads frames of one connection.
+pub(super) struct Inbound {
+    memory: RequestMemory,
+    frame_bytes_max: usize,
+    head: [u8; HEAD_BYTES],
+    head_bytes: usize,
+    body: Option<Body>,
+    was_large: bool,
+    /// The front of a frame is there, but no memory for the rest.
+    is_stalled: bool,
+    /// Bytes that were read behind such a front.
+    unread: BytesMut,
+    ready: VecDeque<Incoming>,
+}
+
+impl Inbound {
+    pub(super) fn new(memory: RequestMemory, frame_bytes_max: usize) -> Self {
+        Self {
+            memory,
+            frame_bytes_max,
+            head: [0; HEAD_BYTES],
+            head_bytes: 0,
+            body: None,
+            was_large: false,
+            is_stalled: false,
+            unread: BytesMut::new(),
+            ready: VecDeque::new(),
+        }
+    }
+
+    /// The next whole frame.
+    pub(super) fn pop(&mut self) -> Option<Incoming> {
+        self.ready.pop_front()
+    }
+
+    /// Whether a frame waits for memory.
+    pub(super) const fn is_stalled(&self) -> bool {
+        self.is_stalled
+    }
+
+    /// Looks at the next whole frame.
+    pub(super) fn peek(&self) -> Option<&Incoming> {
+        self.ready.front()
+    }
+
+    /// Reads once. Called only while no whole frame waits, so what waits is bounded by a read.
+    pub(super) fn poll_read<S: AsyncRead + Unpin>(
+        &mut self,
+        socket: &mut S,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), FrameError>> {
+        if self.is_stalled {
+            if !self.begin_body(cx)? {
+                return Poll::Pending;
+            }
+            self.is_stalled = false;
+            let unread = self.unread.split().freeze();
+            self.feed(&unread, cx)?;
+            return Poll::Ready(Ok(()));
+        }
+        if let Some(body) = &mut self.body {
+            let mut room = (&mut body.bytes).limit(body.missing);
+            let read = ready!(poll_read_buf(Pin::new(socket), cx, &mut room));
+            let read = read.map_err(FrameError::Gone)?;
+            if read == 0 {
+                return Poll::Ready(Err(FrameError::Gone(closed())));
+            }
+            body.missing -= read;
+            self.finish_body();
+            return Poll::Ready(Ok(()));
+        }
+        SCRATCH.with_borrow_mut(|scratch| {
+            let bound = if self.was_large { SCRATCH_BYTES_LARGE } else { SCRATCH_BYTES };
+            let mut room = ReadBuf::new(scratch.get_mut(..bound).unwrap_or_default());
+            let read = ready!(Pin::new(socket).poll_read(cx, &mut room));
+            read.map_err(FrameError::Gone)?;
+            if room.filled().is_empty() {
+                return Poll::Ready(Err(FrameError::Gone(closed())));
+            }
+            Poll::Ready(self.feed(room.filled(), cx))
+        })
+    }
+
+    fn feed(&mut self, mut bytes: &[u8], cx: &Context<'_>) -> Result<(), FrameError> {
+        while !bytes.is_empty() {
+            if let Some(body) = &mut self.body {
+                let (mine, rest) = bytes.split_at(body.missing.min(bytes.len()));
+                body.bytes.extend_from_slice(mine);
+                body.missing -= mine.len();
+                bytes = rest;
+                self.finish_body();
+                continue;
+            }
+            let wanted = self.head_wanted()?;
+            let room = self.head.get_mut(self.head_bytes..wanted).unwrap_or_default();
+            let (mine, rest) = bytes.split_at(room.len().min(bytes.len()));
+            if let Some(room) = room.get_mut(..mine.len()) {
+                room.copy_from_slice(mine);
+            }
+            self.head_bytes += mine.len();
+            bytes = rest;
+            self.head_wanted()?;
+            if self.head_bytes == HEAD_BYTES && !self.begin_body(cx)? {
+                self.is_stalled = true;
+                self.unread.extend_from_slice(bytes);
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// How many bytes of the front must be there before the frame can be judged.
+    fn head_wanted(&self) -> Result<usize, FrameError> {
+        if self.head_bytes < SIZE_BYTES {
+            return Ok(SIZE_BYTES);
+        }
+        let size = self.size();
+        // A request has at least key, version and correlation id.
+        match usize::try_from(size) {
+            Ok(bytes) if bytes > self.frame_bytes_max => {
+                Err(FrameError::Large { bytes, max: self.frame_bytes_max })
+            }
+            Ok(bytes) if bytes >= HEAD_BYTES - SIZE_BYTES => Ok(HEAD_BYTES),
+            _ => Err(FrameError::Short(size)),
+        }
+    }
+
+    fn size(&self) -> i32 {
+        let [a, b, c, d, ..] = self.head;
+        i32::from_be_bytes([a, b, c, d])
+    }
+
+    /// Judges the frame whose front is there; `false` if it has to wait for memory.
+    fn begin_body(&mut self, cx: &Context<'_>) -> Result<bool, FrameError> {
+        let size = self.size();
+        let bytes = usize::try_from(size).map_err(|_| FrameError::Short(size))?;
+        let front = self.head.get(SIZE_BYTES..).unwrap_or_default();
+        let (api_key, _, _) = RequestHead::peek(front).ok_or(FrameError::Short(size))?;
+        let max = frame_bytes_max(api_key, true, self.frame_bytes_max);
+        if bytes > max {
+            return Err(FrameError::Large { bytes, max });
+        }
+        let mut permit = None;
+        if bytes >= COUNTED_BYTES {
+            permit = self.memory.take(bytes, cx.waker());
+            if permit.is_none() {
+                return Ok(false);
+            }
+        }
+        let mut body = BytesMut::with_capacity(bytes.min(RESERVED_BYTES_MAX));
+        body.extend_from_slice(front);
+        let missing = bytes - front.len();
+        self.body = Some(Body { bytes: body, missing, permit });
+        self.head_bytes = 0;
+        self.finish_body();
+        Ok(true)
+    }
+
+    fn finish_body(&mut self) {
+        if self.body.as_ref().is_some_and(|body| body.missing == 0)
+            && let Some(Body { bytes, permit, .. }) = self.body.take()
+        {
+            self.was_large = bytes.len() >= SCRATCH_BYTES;
+            self.ready.push_back(Incoming { frame: bytes.freeze(), permit });
+        }
+    }
+}
+
+fn closed() -> std::io::Error {
+    std::io::ErrorKind::UnexpectedEof.into()
+}

@@ -1,0 +1,120 @@
+//! Frames come out whole, however their bytes arrive, and bad ones are known by their front.
+
+use super::inbound::{FrameError, Inbound};
+use super::memory::RequestMemory;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+use tokio::io::{AsyncRead, ReadBuf};
+
+const MIB: usize = 1024 * 1024;
+
+/// A socket that gives its pieces one by one, then nothing more for now.
+struct Pieces(Vec<Vec<u8>>);
+
+impl AsyncRead for Pieces {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        room: &mut ReadBuf<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        let Some(first) = self.0.first_mut() else { return Poll::Pending };
+        let count = room.remaining().min(first.len());
+        room.put_slice(&first[..count]);
+        first.drain(..count);
+        if first.is_empty() {
+            self.0.remove(0);
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// A frame of an API with this key: size, key, version 0, correlation id, and a body.
+fn frame(api_key: i16, body: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    bytes.extend(i32::try_from(8 + body).unwrap().to_be_bytes());
+    bytes.extend(api_key.to_be_bytes());
+    bytes.extend([0, 0, 0, 0, 0, 7]);
+    bytes.extend((0..body).map(|at| u8::try_from(at % 251).unwrap()));
+    bytes
+}
+
+fn context() -> Context<'static> {
+    Context::from_waker(Waker::noop())
+}
+
+fn read_all(inbound: &mut Inbound, socket: &mut Pieces) -> Result<Vec<Vec<u8>>, FrameError> {
+    let mut frames = Vec::new();
+    while let Poll::Ready(read) = inbound.poll_read(socket, &mut context()) {
+        read?;
+        while let Some(incoming) = inbound.pop() {
+            frames.push(incoming.frame.to_vec());
+        }
+    }
+    Ok(frames)
+}
+
+#[test]
+fn frames_come_out_whole_wherever_their_bytes_are_cut() {
+    let (one, two) = (frame(3, 5), frame(18, 0));
+    let stream = [one.clone(), two.clone()].concat();
+    for cut in 1..stream.len() {
+        let (front, back) = stream.split_at(cut);
+        let mut socket = Pieces(vec![front.to_vec(), back.to_vec()]);
+        let mut inbound = Inbound::new(RequestMemory::new(MIB), MIB);
+
+        let frames = read_all(&mut inbound, &mut socket).unwrap();
+
+        assert_eq!(frames, [one[4..].to_vec(), two[4..].to_vec()], "cut at {cut}");
+    }
+}
+
+#[test]
+fn a_large_frame_and_a_small_one_behind_it_come_out_whole() {
+    let (large, small) = (frame(0, 300_000), frame(18, 1));
+    let mut socket = Pieces(vec![[large.clone(), small.clone()].concat()]);
+    let mut inbound = Inbound::new(RequestMemory::new(MIB), MIB);
+
+    let frames = read_all(&mut inbound, &mut socket).unwrap();
+
+    assert_eq!(frames, [large[4..].to_vec(), small[4..].to_vec()]);
+}
+
+#[test]
+fn a_size_that_no_request_has_is_refused_before_anything_follows() {
+    for size in [-1, 0, 7, i32::MAX] {
+        let mut socket = Pieces(vec![size.to_be_bytes().to_vec()]);
+        let mut inbound = Inbound::new(RequestMemory::new(MIB), MIB);
+
+        assert!(read_all(&mut inbound, &mut socket).is_err(), "size {size}");
+    }
+}
+
+#[test]
+fn a_size_that_its_api_does_not_have_is_refused_by_the_front() {
+    let body = 9 * MIB;
+    let mut front = frame(18, 0);
+    front[..4].copy_from_slice(&i32::try_from(body).unwrap().to_be_bytes());
+    let mut socket = Pieces(vec![front]);
+    let mut inbound = Inbound::new(RequestMemory::new(100 * MIB), 100 * MIB);
+
+    let refused = read_all(&mut inbound, &mut socket);
+
+    assert!(matches!(refused, Err(FrameError::Large { bytes, .. }) if bytes == body));
+}
+
+#[test]
+fn a_frame_waits_until_there_is_memory_for_it() {
+    let memory = RequestMemory::new(100_000);
+    let first = frame(0, 90_000);
+    let second = frame(0, 80_000);
+    let mut one = Inbound::new(memory.clone(), MIB);
+    let mut two = Inbound::new(memory, MIB);
+    let mut socket = Pieces(vec![second.clone()]);
+
+    assert!(one.poll_read(&mut Pieces(vec![first]), &mut context()).is_ready());
+    assert_eq!(read_all(&mut two, &mut socket).unwrap().len(), 0, "read beyond the budget");
+    drop(one);
+    let frames = read_all(&mut two, &mut socket).unwrap();
+
+    assert_eq!(frames, [second[4..].to_vec()]);
+}
