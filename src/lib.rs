@@ -1,1 +1,10 @@
-//! The broker as a process.
+//! The broker as a process: settings in layers, command line, log, health, start and stop.
+
+pub mod admin;
+pub mod cli;
+mod declared;
+mod listener;
+pub mod logging;
+pub mod service;
+pub mod settings;
+pub mod tools;

@@ -1,0 +1,209 @@
+//! Accepts sockets and hands each to the arbiter with the fewest.
+
+use actix::Addr;
+use actix_rt::ArbiterHandle;
+use ottla_actors::connection::{ConnectionActor, ConnectionLimits, Drain};
+use ottla_actors::dispatch::{Advertised, Broker};
+use ottla_actors::runtime::{Reply, start_on};
+use ottla_actors::types::{BrokerSettings, Endpoint, Metrics};
+use std::collections::BTreeMap;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::net::{TcpListener, TcpSocket, TcpStream, lookup_host};
+use tokio::sync::oneshot;
+
+/// How long an acceptor rests when the process has no descriptors left, for else it would spin.
+const OUT_OF_DESCRIPTORS_PAUSE: std::time::Duration = std::time::Duration::from_millis(50);
+
+/// Bounds on the number of connections.
+#[derive(Clone, Debug)]
+pub(crate) struct ConnectionCounts {
+    max: usize,
+    max_per_ip: usize,
+    /// Addresses with a bound of their own.
+    overrides: BTreeMap<IpAddr, usize>,
+}
+
+impl ConnectionCounts {
+    /// `max.connections`, `max.connections.per.ip` and its overrides; host names are resolved once.
+    pub(crate) async fn of(settings: &BrokerSettings) -> Self {
+        let count = |count: u32| usize::try_from(count).unwrap_or(usize::MAX);
+        let mut overrides = BTreeMap::new();
+        for (host, max) in &settings.max_connections_per_ip_overrides {
+            match lookup_host((host.as_str(), 0)).await {
+                Ok(found) => {
+                    overrides.extend(found.map(|at| (at.ip().to_canonical(), count(*max))));
+                }
+                Err(error) => log::warn!(
+                    host = host.as_str(), error:% = error;
+                    "max.connections.per.ip.overrides names a host that is not known"
+                ),
+            }
+        }
+        Self {
+            max: count(settings.max_connections),
+            max_per_ip: count(settings.max_connections_per_ip),
+            overrides,
+        }
+    }
+
+    fn max_of(&self, ip: IpAddr) -> usize {
+        self.overrides.get(&ip).copied().unwrap_or(self.max_per_ip)
+    }
+}
+
+/// Binds a listener with the buffers and the backlog that are set.
+///
+/// # Errors
+/// The host is unknown, or none of its addresses can be used.
+pub(crate) async fn bind(at: &Endpoint, settings: &BrokerSettings) -> io::Result<TcpListener> {
+    let host = if at.host.is_empty() { "0.0.0.0" } else { &at.host };
+    let mut failed = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
+    for address in lookup_host((host, at.port)).await? {
+        match bind_to(address, settings) {
+            Ok(listener) => return Ok(listener),
+            Err(error) => failed = error,
+        }
+    }
+    Err(failed)
+}
+
+fn bind_to(address: SocketAddr, settings: &BrokerSettings) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // Connections of an earlier run that linger shall not keep this one from starting.
+    socket.set_reuseaddr(true)?;
+    // Accepted sockets inherit these.
+    if let Some(bytes) = settings.socket_send_buffer_bytes {
+        socket.set_send_buffer_size(bytes)?;
+    }
+    if let Some(bytes) = settings.socket_receive_buffer_bytes {
+        socket.set_recv_buffer_size(bytes)?;
+    }
+    socket.bind(address)?;
+    socket.listen(settings.socket_listen_backlog_size)
+}
+
+/// All open connections of the process.
+#[derive(Default)]
+struct Open {
+    next: u64,
+    connections: BTreeMap<u64, Addr<ConnectionActor<TcpStream>>>,
+    per_ip: BTreeMap<IpAddr, usize>,
+}
+
+/// Starts connections, and ends them all.
+#[derive(Clone)]
+pub(crate) struct Connections {
+    broker: Arc<Broker>,
+    limits: ConnectionLimits,
+    counts: ConnectionCounts,
+    arbiters: Arc<Vec<(ArbiterHandle, Arc<AtomicUsize>)>>,
+    open: Arc<Mutex<Open>>,
+}
+
+impl Connections {
+    pub(crate) fn new(
+        broker: Arc<Broker>,
+        limits: ConnectionLimits,
+        counts: ConnectionCounts,
+        arbiters: &[ArbiterHandle],
+    ) -> Self {
+        let arbiters = arbiters.iter().map(|arbiter| (arbiter.clone(), Arc::default())).collect();
+        Self { broker, limits, counts, arbiters: Arc::new(arbiters), open: Arc::default() }
+    }
+
+    /// Accepts from one listener until the future is dropped.
+    pub(crate) async fn accept(self, listener: TcpListener, advertised: Advertised) {
+        loop {
+            match listener.accept().await {
+                Ok((socket, peer)) => self.start(socket, peer, &advertised),
+                Err(error) => {
+                    log::warn!(error:% = error; "cannot accept a connection");
+                    tokio::time::sleep(OUT_OF_DESCRIPTORS_PAUSE).await;
+                }
+            }
+        }
+    }
+
+    fn start(&self, socket: TcpStream, peer: SocketAddr, advertised: &Advertised) {
+        let ip = peer.ip().to_canonical();
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_ip = open.per_ip.get(&ip).copied().unwrap_or(0);
+        if open.connections.len() >= self.counts.max || of_ip >= self.counts.max_of(ip) {
+            self.broker.metrics().connection.refused.one();
+            log::warn!(client:% = ip, open = open.connections.len(); "connection refused: too many");
+            return;
+        }
+        let Some((arbiter, load)) =
+            self.arbiters.iter().min_by_key(|(_, load)| load.load(Ordering::Relaxed))
+        else {
+            return;
+        };
+        let (local, socket) = match socket.set_nodelay(true).and_then(|()| {
+            let local = socket.local_addr()?;
+            Ok((local, socket.into_std()?))
+        }) {
+            Ok(ready) => ready,
+            Err(error) => {
+                // Gone before it began.
+                log::debug!(client:% = ip, error:% = error; "connection lost");
+                return;
+            }
+        };
+        let id = open.next;
+        open.next += 1;
+        *open.per_ip.entry(ip).or_default() += 1;
+        load.fetch_add(1, Ordering::Relaxed);
+        let metrics = self.broker.metrics().clone();
+        metrics.connection.opened.one();
+        let guard = Guard { id, ip, load: load.clone(), open: self.open.clone(), metrics };
+        let (broker, limits) = (self.broker.clone(), self.limits.clone());
+        let advertised = advertised.clone();
+        let address = start_on(arbiter, move |_| {
+            // Fails only where the runtime is gone, and then the connection cannot matter.
+            #[expect(clippy::expect_used, reason = "a registered socket moves between runtimes")]
+            let socket = TcpStream::from_std(socket).expect("a runtime that takes sockets");
+            ConnectionActor::new(socket, broker, limits, advertised, (local, peer), Box::new(guard))
+        });
+        open.connections.insert(id, address);
+    }
+
+    /// Asks every connection to finish what is open; resolves one by one.
+    pub(crate) fn drain(&self) -> Vec<oneshot::Receiver<()>> {
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.connections
+            .values()
+            .map(|connection| {
+                let (reply, drained) = Reply::new();
+                connection.do_send(Drain(reply));
+                drained
+            })
+            .collect()
+    }
+}
+
+/// Counts a connection for as long as it lives.
+struct Guard {
+    id: u64,
+    ip: IpAddr,
+    load: Arc<AtomicUsize>,
+    open: Arc<Mutex<Open>>,
+    metrics: Arc<Metrics>,
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.load.fetch_sub(1, Ordering::Relaxed);
+        self.metrics.connection.closed.one();
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.connections.remove(&self.id);
+        if let Some(count) = open.per_ip.get_mut(&self.ip) {
+            *count -= 1;
+            if *count == 0 {
+                open.per_ip.remove(&self.ip);
+            }
+        }
+    }
+}
