@@ -6,13 +6,13 @@
 
 use crate::types::Metrics;
 use kafka_protocol::messages::{
-    ApiVersionsResponse, CreatePartitionsResponse, CreateTopicsResponse, DeleteTopicsResponse,
-    DescribeClusterResponse, DescribeConfigsResponse, DescribeGroupsResponse,
+    ApiVersionsResponse, CreatePartitionsResponse, CreateTopicsResponse, DeleteGroupsResponse,
+    DeleteTopicsResponse, DescribeClusterResponse, DescribeConfigsResponse, DescribeGroupsResponse,
     FindCoordinatorResponse, HeartbeatResponse, IncrementalAlterConfigsResponse,
     InitProducerIdResponse, JoinGroupResponse, LeaveGroupResponse, ListGroupsResponse,
     ListOffsetsResponse, ListPartitionReassignmentsResponse, MetadataResponse,
-    OffsetCommitResponse, OffsetFetchResponse, OffsetForLeaderEpochResponse, ProduceResponse,
-    SyncGroupResponse,
+    OffsetCommitResponse, OffsetDeleteResponse, OffsetFetchResponse, OffsetForLeaderEpochResponse,
+    ProduceResponse, SyncGroupResponse,
 };
 
 /// An answer whose error codes are known.
@@ -48,6 +48,7 @@ error_codes! {
     ApiVersionsResponse: error_code;
     CreatePartitionsResponse: results/error_code;
     CreateTopicsResponse: topics/error_code;
+    DeleteGroupsResponse: results/error_code;
     DeleteTopicsResponse: responses/error_code;
     DescribeClusterResponse: error_code;
     DescribeConfigsResponse: results/error_code;
@@ -63,6 +64,7 @@ error_codes! {
     ListPartitionReassignmentsResponse: error_code;
     MetadataResponse: error_code, topics/error_code, topics/partitions/error_code;
     OffsetCommitResponse: topics/partitions/error_code;
+    OffsetDeleteResponse: error_code, topics/partitions/error_code;
     OffsetFetchResponse: error_code, topics/partitions/error_code,
         groups/error_code, groups/topics/partitions/error_code;
     OffsetForLeaderEpochResponse: topics/partitions/error_code;

@@ -61,6 +61,8 @@ pub fn frame_bytes_max(
                 | ApiKey::AlterConfigs
                 | ApiKey::DeleteRecords
                 | ApiKey::DescribeGroups
+                | ApiKey::DeleteGroups
+                | ApiKey::OffsetDelete
                 | ApiKey::LeaveGroup
                 | ApiKey::TxnOffsetCommit
                 | ApiKey::AddPartitionsToTxn

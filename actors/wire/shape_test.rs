@@ -10,12 +10,13 @@
 use super::*;
 use bytes::{Buf, BytesMut};
 use kafka_protocol::messages::{
-    ApiVersionsRequest, CreatePartitionsRequest, CreateTopicsRequest, DeleteTopicsRequest,
-    DescribeClusterRequest, DescribeConfigsRequest, DescribeGroupsRequest, FetchRequest,
-    FindCoordinatorRequest, HeartbeatRequest, IncrementalAlterConfigsRequest,
+    ApiVersionsRequest, CreatePartitionsRequest, CreateTopicsRequest, DeleteGroupsRequest,
+    DeleteTopicsRequest, DescribeClusterRequest, DescribeConfigsRequest, DescribeGroupsRequest,
+    FetchRequest, FindCoordinatorRequest, HeartbeatRequest, IncrementalAlterConfigsRequest,
     InitProducerIdRequest, JoinGroupRequest, LeaveGroupRequest, ListGroupsRequest,
     ListOffsetsRequest, ListPartitionReassignmentsRequest, MetadataRequest, OffsetCommitRequest,
-    OffsetFetchRequest, OffsetForLeaderEpochRequest, ProduceRequest, SyncGroupRequest,
+    OffsetDeleteRequest, OffsetFetchRequest, OffsetForLeaderEpochRequest, ProduceRequest,
+    SyncGroupRequest,
 };
 use kafka_protocol::protocol::HeaderVersion;
 use std::fmt::Debug;
@@ -29,7 +30,8 @@ macro_rules! for_each_request {
             DescribeGroupsRequest, ListGroupsRequest, ApiVersionsRequest, CreateTopicsRequest,
             DeleteTopicsRequest, InitProducerIdRequest, OffsetForLeaderEpochRequest,
             DescribeConfigsRequest, CreatePartitionsRequest, IncrementalAlterConfigsRequest,
-            ListPartitionReassignmentsRequest, DescribeClusterRequest)
+            ListPartitionReassignmentsRequest, DescribeClusterRequest, DeleteGroupsRequest,
+            OffsetDeleteRequest)
     };
     ($function:ident: $($request:ident),+) => { $($function::<$request>();)+ };
 }

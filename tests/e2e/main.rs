@@ -15,4 +15,5 @@ mod python;
 mod readme;
 mod rust_client;
 mod tools;
+mod tools_groups;
 mod wire;

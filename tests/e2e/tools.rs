@@ -1,87 +1,12 @@
 //! The command line tools: replayed as they were recorded from Apache Kafka's, and what scripts and
 //! people do with them beyond that.
 
-use std::fs::{self, File};
+use std::fs;
 use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
 use regex::Regex;
-use rustix::process::Signal;
-use tempfile::TempDir;
 
-use crate::harness::{Broker, Subprocess, free_port, root, scratch};
-
-/// How long a command may take before the test fails; most take a few milliseconds.
-const PATIENCE: Duration = Duration::from_secs(30);
-
-/// What a command said and how it ended.
-struct Ended {
-    code: Option<i32>,
-    out: String,
-    err: String,
-}
-
-/// A folder to write in, and commands that run there.
-struct Shell {
-    folder: TempDir,
-}
-
-impl Shell {
-    fn new() -> Self {
-        Self { folder: tempfile::tempdir_in(scratch()).expect("a folder to write in") }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn write(&self, name: &str, text: &str) -> String {
-        fs::write(self.path(name), text).expect("a file");
-        self.path(name).display().to_string()
-    }
-
-    fn command(&self, program: &Path, words: &[&str], input: &str) -> Command {
-        let mut command = Command::new(program);
-        self.write("in", input);
-        command.args(words).current_dir(self.folder.path());
-        command.stdin(File::open(self.path("in")).expect("its input"));
-        for (name, _) in std::env::vars_os() {
-            if let Some("KAFKA_" | "OTTLA_") = name.to_str().and_then(|name| name.get(..6)) {
-                command.env_remove(name);
-            }
-        }
-        command
-    }
-
-    fn run_program(&self, program: &Path, words: &[&str], input: &str) -> Ended {
-        let mut command = self.command(program, words, input);
-        command.stdout(File::create(self.path("out")).expect("a file"));
-        command.stderr(File::create(self.path("err")).expect("a file"));
-        let status = Subprocess::start(&mut command).wait(PATIENCE);
-        let said = |name| fs::read_to_string(self.path(name)).expect("text");
-        let (out, err) = (said("out"), said("err"));
-        let status = status.unwrap_or_else(|| panic!("{words:?} does not end:\n{out}{err}"));
-        assert!(!err.contains("panicked"), "{words:?}: {err}");
-        Ended { code: status.code(), out, err }
-    }
-
-    /// `ottla` with these words, standard input and all.
-    fn run(&self, words: &[&str], input: &str) -> Ended {
-        self.run_program(Path::new(env!("CARGO_BIN_EXE_ottla")), words, input)
-    }
-
-    /// A tool against a broker, which has to succeed; what it wrote.
-    fn ask(&self, broker: &Broker, words: &str, input: &str) -> String {
-        let server = broker.address().to_string();
-        let mut all: Vec<&str> = words.split(' ').collect();
-        all.extend(["--bootstrap-server", &server]);
-        let ended = self.run(&all, input);
-        assert_eq!(ended.code, Some(0), "{words}: {}{}", ended.out, ended.err);
-        ended.out
-    }
-}
+use crate::harness::{Broker, Shell, free_port, root};
 
 /// One command of a transcript.
 #[derive(Debug, Default)]
@@ -168,7 +93,7 @@ fn replay(broker: &Broker, shell: &Shell, name: &str) -> usize {
     for recorded in transcript(name).iter().filter(|recorded| is_ours(&recorded.words[0])) {
         let real = |word: &String| {
             let word = word.replace("<broker>", &broker.address().to_string());
-            word.replace("TMP", &shell.folder.path().display().to_string())
+            word.replace("TMP", &shell.path("").display().to_string())
         };
         let words: Vec<String> = recorded.words.iter().map(real).collect();
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
@@ -216,7 +141,7 @@ fn tools_do_what_apache_kafkas_were_recorded_to_do() {
         ("topics.txt", 21),
         ("configs.txt", 9),
         ("produce-consume.txt", 9),
-        ("consumer-groups.txt", 9),
+        ("consumer-groups.txt", 12),
         ("records-and-dirs.txt", 0),
         ("cluster.txt", 3),
         ("clean-up.txt", 3),
@@ -340,111 +265,6 @@ fn keys_and_headers_come_back_and_keys_stay_in_their_partition() {
     }
     assert_eq!(homes.len(), 8);
     assert!(homes.values().collect::<std::collections::BTreeSet<_>>().len() > 1);
-}
-
-#[test]
-fn a_group_goes_on_where_it_was_interrupted() {
-    let broker = Broker::start(&[]);
-    let shell = Shell::new();
-    shell.ask(&broker, "produce --topic t", "one\ntwo\nthree\n");
-    let server = broker.address().to_string();
-    let words = [
-        "consume",
-        "--bootstrap-server",
-        &server,
-        "--topic",
-        "t",
-        "--group",
-        "g",
-        "--from-beginning",
-    ];
-    let mut command = shell.command(Path::new(env!("CARGO_BIN_EXE_ottla")), &words, "");
-    let printed = shell.path("printed");
-    command.stdout(File::create(&printed).expect("a file")).stderr(Stdio::null());
-    let mut consumer = Subprocess::start(&mut command);
-    let deadline = Instant::now() + PATIENCE;
-    while fs::read_to_string(&printed).expect("text") != "one\ntwo\nthree\n" {
-        // Waiting for its end paces the looks.
-        let ended = consumer.wait(Duration::from_millis(5)).is_some();
-        assert!(!ended && Instant::now() < deadline, "it does not print");
-    }
-    let members = shell.ask(&broker, "groups --describe --group g", "");
-    assert!(members.contains("/127.0.0.1") && members.contains("ottla-cli"), "{members}");
-
-    consumer.signal(Signal::INT);
-    assert_eq!(consumer.wait(PATIENCE).and_then(|status| status.code()), Some(0));
-
-    let state = shell.ask(&broker, "groups --describe --group g --state", "");
-    assert!(state.contains("Empty"), "{state}");
-    shell.ask(&broker, "produce --topic t", "four\n");
-    let again = shell.ask(&broker, "consume --topic t --group g --max-messages 1", "");
-    assert_eq!(again, "four\n");
-    let lag = shell.ask(&broker, "groups --describe --group g", "");
-    let cells: Vec<&str> = lag.lines().last().expect("a line").split_whitespace().collect();
-    assert_eq!(cells[..6], ["g", "t", "0", "4", "4", "0"]);
-}
-
-#[test]
-fn two_members_share_partitions() {
-    let broker = Broker::start(&[]);
-    let shell = Shell::new();
-    shell.ask(&broker, "topics --create --topic t --partitions 4", "");
-    let server = broker.address().to_string();
-    let words = ["consume", "--bootstrap-server", &server, "--topic", "t", "--group", "g"];
-    let start = |name: &str| {
-        let mut command = shell.command(Path::new(env!("CARGO_BIN_EXE_ottla")), &words, "");
-        command.stdout(File::create(shell.path(name)).expect("a file")).stderr(Stdio::null());
-        Subprocess::start(&mut command)
-    };
-    let mut members = [start("first"), start("second")];
-
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        let table = shell.ask(&broker, "groups --describe --group g --members", "");
-        let shares: Vec<&str> =
-            table.lines().skip(2).filter_map(|line| line.split_whitespace().last()).collect();
-        if shares == ["2", "2"] {
-            break;
-        }
-        assert!(Instant::now() < deadline, "{table}");
-    }
-
-    for member in &mut members {
-        member.signal(Signal::TERM);
-        assert_eq!(member.wait(PATIENCE).and_then(|status| status.code()), Some(0));
-    }
-}
-
-#[test]
-fn a_group_with_members_is_not_reset() {
-    let broker = Broker::start(&[]);
-    let shell = Shell::new();
-    shell.ask(&broker, "produce --topic t", "one\n");
-    let server = broker.address().to_string();
-    let words = [
-        "consume",
-        "--bootstrap-server",
-        &server,
-        "--topic",
-        "t",
-        "--group",
-        "g",
-        "--from-beginning",
-    ];
-    let mut command = shell.command(Path::new(env!("CARGO_BIN_EXE_ottla")), &words, "");
-    command.stdout(File::create(shell.path("printed")).expect("a file")).stderr(Stdio::null());
-    let mut consumer = Subprocess::start(&mut command);
-    let deadline = Instant::now() + PATIENCE;
-    while fs::read_to_string(shell.path("printed")).expect("text").is_empty() {
-        let ended = consumer.wait(Duration::from_millis(5)).is_some();
-        assert!(!ended && Instant::now() < deadline, "it does not print");
-    }
-
-    let reset = "groups --reset-offsets --to-earliest --execute --group g --topic t";
-    let refused = shell.ask(&broker, reset, "");
-
-    assert!(refused.contains("the current state is Stable"), "{refused}");
-    consumer.kill();
 }
 
 #[test]

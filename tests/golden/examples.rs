@@ -24,6 +24,9 @@ use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::offset_commit_request::{
     OffsetCommitRequestPartition, OffsetCommitRequestTopic,
 };
+use kafka_protocol::messages::offset_delete_request::{
+    OffsetDeleteRequestPartition, OffsetDeleteRequestTopic,
+};
 use kafka_protocol::messages::offset_fetch_request::{
     OffsetFetchRequestGroup, OffsetFetchRequestTopic, OffsetFetchRequestTopics,
 };
@@ -34,12 +37,12 @@ use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProdu
 use kafka_protocol::messages::sync_group_request::SyncGroupRequestAssignment;
 use kafka_protocol::messages::{
     ApiVersionsRequest, BrokerId, CreatePartitionsRequest, CreateTopicsRequest,
-    DeleteTopicsRequest, DescribeClusterRequest, DescribeConfigsRequest, DescribeGroupsRequest,
-    FetchRequest, FindCoordinatorRequest, GroupId, HeartbeatRequest,
+    DeleteGroupsRequest, DeleteTopicsRequest, DescribeClusterRequest, DescribeConfigsRequest,
+    DescribeGroupsRequest, FetchRequest, FindCoordinatorRequest, GroupId, HeartbeatRequest,
     IncrementalAlterConfigsRequest, InitProducerIdRequest, JoinGroupRequest, LeaveGroupRequest,
     ListGroupsRequest, ListOffsetsRequest, ListPartitionReassignmentsRequest, MetadataRequest,
-    OffsetCommitRequest, OffsetFetchRequest, OffsetForLeaderEpochRequest, ProduceRequest,
-    RequestHeader, SyncGroupRequest, TopicName, TransactionalId,
+    OffsetCommitRequest, OffsetDeleteRequest, OffsetFetchRequest, OffsetForLeaderEpochRequest,
+    ProduceRequest, RequestHeader, SyncGroupRequest, TopicName, TransactionalId,
 };
 use kafka_protocol::protocol::{Encodable, Request, StrBytes};
 use std::fmt::Debug;
@@ -92,6 +95,8 @@ pub(crate) fn all() -> Vec<Example> {
     add(&mut all, api_versions);
     add(&mut all, create_topics);
     add(&mut all, delete_topics);
+    add(&mut all, delete_groups);
+    add(&mut all, offset_delete);
     add(&mut all, init_producer_id);
     add(&mut all, offset_for_leader_epoch);
     add(&mut all, describe_configs);
@@ -351,6 +356,18 @@ fn delete_topics(version: i16) -> DeleteTopicsRequest {
     DeleteTopicsRequest::default().with_topics(vec![by_id, by_name])
 }
 
+fn delete_groups(_: i16) -> DeleteGroupsRequest {
+    DeleteGroupsRequest::default().with_groups_names(vec![group(), GroupId(text("audit"))])
+}
+
+fn offset_delete(_: i16) -> OffsetDeleteRequest {
+    let partition = OffsetDeleteRequestPartition::default().with_partition_index(1);
+    let topic = OffsetDeleteRequestTopic::default()
+        .with_name(topic())
+        .with_partitions(vec![partition.clone(), partition]);
+    OffsetDeleteRequest::default().with_group_id(group()).with_topics(vec![topic.clone(), topic])
+}
+
 fn init_producer_id(_: i16) -> InitProducerIdRequest {
     InitProducerIdRequest::default()
         .with_transactional_id(Some(TransactionalId(text("t"))))
@@ -417,7 +434,7 @@ fn every_request_at_every_version_is_read_as_it_was_written() {
         assert_eq!((head.correlation_id, head.client_id.as_deref()), (4711, Some("example")));
         assert_eq!(shown, example.shown, "{what}");
     }
-    assert_eq!(examples.len(), 154, "requests and versions that are covered");
+    assert_eq!(examples.len(), 158, "requests and versions that are covered");
 }
 
 #[test]

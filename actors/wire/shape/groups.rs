@@ -6,14 +6,17 @@ use kafka_protocol::messages::leave_group_request::MemberIdentity;
 use kafka_protocol::messages::offset_commit_request::{
     OffsetCommitRequestPartition, OffsetCommitRequestTopic,
 };
+use kafka_protocol::messages::offset_delete_request::{
+    OffsetDeleteRequestPartition, OffsetDeleteRequestTopic,
+};
 use kafka_protocol::messages::offset_fetch_request::{
     OffsetFetchRequestGroup, OffsetFetchRequestTopic, OffsetFetchRequestTopics,
 };
 use kafka_protocol::messages::sync_group_request::SyncGroupRequestAssignment;
 use kafka_protocol::messages::{
-    DescribeGroupsRequest, FindCoordinatorRequest, HeartbeatRequest, JoinGroupRequest,
-    LeaveGroupRequest, ListGroupsRequest, OffsetCommitRequest, OffsetFetchRequest,
-    SyncGroupRequest,
+    DeleteGroupsRequest, DescribeGroupsRequest, FindCoordinatorRequest, HeartbeatRequest,
+    JoinGroupRequest, LeaveGroupRequest, ListGroupsRequest, OffsetCommitRequest,
+    OffsetDeleteRequest, OffsetFetchRequest, SyncGroupRequest,
 };
 
 pub(super) const SHAPES: &[Shape] = &[
@@ -126,6 +129,20 @@ pub(super) const SHAPES: &[Shape] = &[
     Shape::of::<DescribeGroupsRequest>(
         5,
         &[texts("groups"), boolean("include_authorized_operations").from(3)],
+    ),
+    Shape::of::<DeleteGroupsRequest>(2, &[texts("groups_names")]),
+    Shape::of::<OffsetDeleteRequest>(
+        i16::MAX,
+        &[
+            text("group_id"),
+            list::<OffsetDeleteRequestTopic>(
+                "topics",
+                &[
+                    text("name"),
+                    list::<OffsetDeleteRequestPartition>("partitions", &[int32("partition_index")]),
+                ],
+            ),
+        ],
     ),
     Shape::of::<ListGroupsRequest>(
         3,

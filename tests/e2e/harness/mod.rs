@@ -3,11 +3,13 @@
 mod broker;
 mod python;
 mod script;
+mod shell;
 mod subprocess;
 
 pub(crate) use broker::{Broker, PATIENCE, free_port, run_to_end, serve};
 pub(crate) use python::environment;
 pub(crate) use script::{functions, run};
+pub(crate) use shell::Shell;
 pub(crate) use subprocess::Subprocess;
 
 use std::path::PathBuf;
