@@ -9,32 +9,31 @@ use rustix::process::Signal;
 
 use crate::harness::{Broker, PATIENCE, Shell, Subprocess};
 
-#[test]
-fn a_group_goes_on_where_it_was_interrupted() {
-    let broker = Broker::start(&[]);
-    let shell = Shell::new();
-    shell.ask(&broker, "produce --topic t", "one\ntwo\nthree\n");
+/// `ottla consume` as a member of group `g`, once it has printed `lines` of topic `t`.
+fn member_that_printed(broker: &Broker, shell: &Shell, lines: &str) -> Subprocess {
     let server = broker.address().to_string();
-    let words = [
-        "consume",
-        "--bootstrap-server",
-        &server,
-        "--topic",
-        "t",
-        "--group",
-        "g",
-        "--from-beginning",
-    ];
+    let mut words = vec!["consume", "--bootstrap-server", &server];
+    words.extend(["--topic", "t", "--group", "g", "--from-beginning"]);
     let mut command = shell.command(Path::new(env!("CARGO_BIN_EXE_ottla")), &words, "");
     let printed = shell.path("printed");
     command.stdout(File::create(&printed).expect("a file")).stderr(Stdio::null());
     let mut consumer = Subprocess::start(&mut command);
     let deadline = Instant::now() + PATIENCE;
-    while fs::read_to_string(&printed).expect("text") != "one\ntwo\nthree\n" {
+    while fs::read_to_string(&printed).expect("text") != lines {
         // Waiting for its end paces the looks.
         let ended = consumer.wait(Duration::from_millis(5)).is_some();
         assert!(!ended && Instant::now() < deadline, "it does not print");
     }
+    consumer
+}
+
+#[test]
+fn a_group_goes_on_where_it_was_interrupted() {
+    let broker = Broker::start(&[]);
+    let shell = Shell::new();
+    shell.ask(&broker, "produce --topic t", "one\ntwo\nthree\n");
+    let mut consumer = member_that_printed(&broker, &shell, "one\ntwo\nthree\n");
+
     let members = shell.ask(&broker, "groups --describe --group g", "");
     assert!(members.contains("/127.0.0.1") && members.contains("ottla-cli"), "{members}");
 
@@ -87,25 +86,7 @@ fn a_group_with_members_is_not_reset() {
     let broker = Broker::start(&[]);
     let shell = Shell::new();
     shell.ask(&broker, "produce --topic t", "one\n");
-    let server = broker.address().to_string();
-    let words = [
-        "consume",
-        "--bootstrap-server",
-        &server,
-        "--topic",
-        "t",
-        "--group",
-        "g",
-        "--from-beginning",
-    ];
-    let mut command = shell.command(Path::new(env!("CARGO_BIN_EXE_ottla")), &words, "");
-    command.stdout(File::create(shell.path("printed")).expect("a file")).stderr(Stdio::null());
-    let mut consumer = Subprocess::start(&mut command);
-    let deadline = Instant::now() + PATIENCE;
-    while fs::read_to_string(shell.path("printed")).expect("text").is_empty() {
-        let ended = consumer.wait(Duration::from_millis(5)).is_some();
-        assert!(!ended && Instant::now() < deadline, "it does not print");
-    }
+    let mut consumer = member_that_printed(&broker, &shell, "one\n");
 
     let reset = "groups --reset-offsets --to-earliest --execute --group g --topic t";
     let refused = shell.ask(&broker, reset, "");
@@ -118,7 +99,7 @@ fn a_group_with_members_is_not_reset() {
             "the consumer group is actively subscribed to it",
         ),
     ] {
-        let words = format!("{words} --bootstrap-server {server}");
+        let words = format!("{words} --bootstrap-server {}", broker.address());
         let words: Vec<&str> = words.split(' ').collect();
         let ended = shell.run(&words, "");
         let told = ended.out + &ended.err;
