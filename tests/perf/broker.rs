@@ -17,13 +17,14 @@ const TICKS_PER_SECOND: f64 = 100.0;
 pub(crate) struct Broker {
     bootstrap: String,
     pid: u32,
+    admin: AdminClient<DefaultClientContext>,
     own: Option<(Child, TempDir)>,
 }
 
 impl Broker {
     /// A broker that runs already.
     pub(crate) fn running(bootstrap: &str, pid: u32) -> Self {
-        Self { bootstrap: String::from(bootstrap), pid, own: None }
+        Self { bootstrap: String::from(bootstrap), pid, admin: admin(bootstrap), own: None }
     }
 
     /// Starts `ottla serve` on an empty folder, with settings, on some cores only if these are named.
@@ -49,7 +50,8 @@ impl Broker {
         }
         command.stdin(Stdio::null()).stdout(Stdio::null());
         let child = command.spawn().expect("the broker starts");
-        Self { bootstrap, pid: child.id(), own: Some((child, folder)) }
+        let admin = admin(&bootstrap);
+        Self { bootstrap, pid: child.id(), admin, own: Some((child, folder)) }
     }
 
     /// The address clients connect to.
@@ -60,18 +62,27 @@ impl Broker {
     /// Makes a topic with a name of its own and returns that; waits for a broker that is starting.
     pub(crate) fn create_topic(&self, partitions: i32) -> String {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a time after 1970");
-        let name = format!("perf-{}", now.as_millis());
-        let admin: AdminClient<DefaultClientContext> = ClientConfig::new()
-            .set("bootstrap.servers", &self.bootstrap)
-            .set("reconnect.backoff.max.ms", "100")
-            .create()
-            .expect("an admin client");
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let topic = NewTopic::new(&name, partitions, TopicReplication::Fixed(1));
-        let options = AdminOptions::new().request_timeout(Some(Duration::from_secs(30)));
-        let made = runtime.expect("a runtime").block_on(admin.create_topics(&[topic], &options));
-        made.expect("an answer").remove(0).expect("a topic");
+        let name = format!("perf-{}", now.as_nanos());
+        self.create_topics(std::slice::from_ref(&name), partitions);
         name
+    }
+
+    /// Makes topics of so many partitions each.
+    pub(crate) fn create_topics(&self, names: &[String], partitions: i32) {
+        let topic = |name| NewTopic::new(name, partitions, TopicReplication::Fixed(1));
+        let topics: Vec<NewTopic<'_>> = names.iter().map(|name| topic(name)).collect();
+        let made = wait(self.admin.create_topics(&topics, &patience()));
+        for topic in made.expect("an answer") {
+            topic.expect("a topic");
+        }
+    }
+
+    /// Deletes topics.
+    pub(crate) fn delete_topics(&self, names: &[String]) {
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        for topic in wait(self.admin.delete_topics(&names, &patience())).expect("an answer") {
+            topic.expect("a deleted topic");
+        }
     }
 
     /// Seconds of processor time used since it started, of all threads, user and system.
@@ -84,7 +95,7 @@ impl Broker {
     }
 
     /// Its resident memory, now and at its highest, in MiB.
-    pub(crate) fn memory(&self) -> String {
+    pub(crate) fn memory(&self) -> (f64, f64) {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid)).expect("a process");
         let field = |name: &str| -> f64 {
             let line = status.lines().find_map(|line| line.strip_prefix(name));
@@ -92,8 +103,25 @@ impl Broker {
                 line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok());
             kibibytes.unwrap_or(f64::NAN) / 1024.0
         };
-        format!("{:.1} MiB resident, {:.1} at most", field("VmRSS:"), field("VmHWM:"))
+        (field("VmRSS:"), field("VmHWM:"))
     }
+}
+
+fn admin(bootstrap: &str) -> AdminClient<DefaultClientContext> {
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", bootstrap).set("reconnect.backoff.max.ms", "100");
+    config.create().expect("an admin client")
+}
+
+/// A cluster may take its time over thousands of topics.
+fn patience() -> AdminOptions {
+    let minutes = Some(Duration::from_mins(5));
+    AdminOptions::new().request_timeout(minutes).operation_timeout(minutes)
+}
+
+fn wait<T>(answer: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.expect("a runtime").block_on(answer)
 }
 
 impl Drop for Broker {

@@ -8,13 +8,15 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::ClientContext;
+use rdkafka::consumer::BaseConsumer;
 use rdkafka::message::{DeliveryResult, Message};
 use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
 use rdkafka::util::Timeout;
-use rdkafka::{ClientContext, Offset, TopicPartitionList};
 
 use crate::broker::Broker;
+use crate::report::{figure, milliseconds};
+use crate::throughput::{self, Meter};
 use crate::{Arguments, consumer};
 
 /// Times in microseconds, up to a minute, with three digits.
@@ -58,13 +60,25 @@ impl ProducerContext for Acknowledgements {
     }
 }
 
-/// Sends at `rate` for `seconds` and a warm-up before, reads along, and prints both distributions.
-pub(crate) fn run(arguments: &Arguments, broker: &Broker, topic: &str, rate: u32, seconds: u32) {
-    let warm_up = Duration::from_secs(u64::from(seconds)) / 10;
-    let records = u64::from(rate) * u64::from(seconds) * 11 / 10;
+/// What the generator does, and for how long.
+pub(crate) struct Plan {
+    /// Records a second.
+    pub(crate) rate: u32,
+    /// Seconds that count; a tenth of them goes before as a warm-up.
+    pub(crate) seconds: u32,
+    /// Records a second that another consumer reads from another topic's beginning meanwhile.
+    pub(crate) beside: Option<u32>,
+}
+
+/// Sends to a plan, reads along, and prints both distributions.
+pub(crate) fn run(arguments: &Arguments, broker: &Broker, topic: &str, plan: &Plan) {
+    let warm_up = Duration::from_secs(u64::from(plan.seconds)) / 10;
+    let records = u64::from(plan.rate) * u64::from(plan.seconds) * 11 / 10;
+    let catch_up = plan.beside.map(|rate| CatchUp::prepare(arguments, broker, rate, plan.seconds));
     let reader = reader(broker, topic, arguments.partitions);
     let start = Instant::now();
     let reading = thread::spawn(move || read(&reader, start, warm_up, records));
+    let beside = catch_up.map(|reader| thread::spawn(move || reader.run()));
 
     let context = Acknowledgements { start, warm_up, times: Arc::new(Mutex::new(histogram())) };
     let producer: ThreadedProducer<Acknowledgements> = arguments
@@ -72,18 +86,59 @@ pub(crate) fn run(arguments: &Arguments, broker: &Broker, topic: &str, rate: u32
         .set("linger.ms", "0")
         .create_with_context(context.clone())
         .expect("a producer");
-    let cpu = broker.cpu_seconds();
-    send(&producer, arguments, topic, start, Duration::from_secs(1) / rate, records);
+    let meter = Meter::start(broker);
+    send(&producer, arguments, topic, start, Duration::from_secs(1) / plan.rate, records);
     producer.flush(Timeout::Never).expect("all are answered");
     let end_to_end = reading.join().expect("the reader");
-    let cpu = broker.cpu_seconds() - cpu;
+    let (seconds, cpu) = meter.read();
+    if let Some(beside) = beside {
+        let topic = beside.join().expect("the reader beside it");
+        broker.delete_topics(&[topic]);
+    }
 
-    println!(
-        "{rate} records/s for {seconds} s, broker {:.1}% of a core",
-        cpu * 100.0 / start.elapsed().as_secs_f64()
-    );
-    print("acknowledged", &context.times.lock().expect("no panic while it was held"));
-    print("end to end", &end_to_end);
+    figure("records_per_s", f64::from(plan.rate) * f64::from(plan.seconds) * 1.1 / seconds);
+    figure("cpu_percent", cpu * 100.0 / seconds);
+    print("ack", &context.times.lock().expect("no panic while it was held"));
+    print("end_to_end", &end_to_end);
+}
+
+/// A consumer that works through a backlog at a rate of its own.
+struct CatchUp {
+    reader: BaseConsumer,
+    topic: String,
+    pause: Duration,
+    records: u64,
+}
+
+/// Records that are read without a pause between them: a fetch brings many at once anyhow.
+const BURST: u32 = 100;
+
+impl CatchUp {
+    /// Fills a topic with what is read later.
+    fn prepare(arguments: &Arguments, broker: &Broker, rate: u32, seconds: u32) -> Self {
+        let topic = broker.create_topic(arguments.partitions);
+        let records = u64::from(rate) * u64::from(seconds);
+        throughput::produce(arguments, broker, &topic, records);
+        let reader = throughput::reader(broker, &topic, arguments.partitions);
+        Self { reader, topic, pause: Duration::from_secs(1) * BURST / rate, records }
+    }
+
+    fn run(self) -> String {
+        let start = Instant::now();
+        let mut due = Duration::ZERO;
+        for _ in 0..self.records / u64::from(BURST) {
+            throughput::read(&self.reader, u64::from(BURST));
+            due += self.pause;
+            await_time(start, due);
+        }
+        self.topic
+    }
+}
+
+fn await_time(start: Instant, due: Duration) {
+    while let Some(early) = due.checked_sub(start.elapsed()).filter(|early| !early.is_zero()) {
+        thread::park_timeout(early);
+    }
 }
 
 fn send(
@@ -97,15 +152,12 @@ fn send(
     let mut value = arguments.value();
     let mut due = Duration::ZERO;
     for number in 0..records {
-        while let Some(early) = due.checked_sub(start.elapsed()).filter(|early| !early.is_zero()) {
-            thread::park_timeout(early);
-        }
+        await_time(start, due);
         let nanoseconds = u64::try_from(due.as_nanos()).expect("less than 500 years");
         value[..8].copy_from_slice(&nanoseconds.to_be_bytes());
-        let partition = i32::try_from(number % u64::from(arguments.partitions.unsigned_abs()));
         let record = BaseRecord::<(), _, Box<Duration>>::with_opaque_to(topic, Box::new(due))
             .payload(&value)
-            .partition(partition.expect("less than the count of partitions"));
+            .partition(throughput::in_turn(number, arguments.partitions));
         producer.send(record).map_err(|(error, _)| error).expect("a place in the queue");
         due += pause;
     }
@@ -114,11 +166,7 @@ fn send(
 fn reader(broker: &Broker, topic: &str, partitions: i32) -> BaseConsumer {
     let reader: BaseConsumer =
         consumer(broker).set("fetch.wait.max.ms", "500").create().expect("a consumer");
-    let mut all = TopicPartitionList::new();
-    for partition in 0..partitions {
-        all.add_partition_offset(topic, partition, Offset::Beginning).expect("an offset");
-    }
-    reader.assign(&all).expect("an assignment");
+    throughput::assign(&reader, topic, partitions);
     reader
 }
 
@@ -135,14 +183,7 @@ fn read(reader: &BaseConsumer, start: Instant, warm_up: Duration, records: u64) 
 
 #[expect(clippy::cast_precision_loss, reason = "times are shown with few digits")]
 fn print(what: &str, times: &Histogram<u64>) {
-    let at = |quantile: f64| times.value_at_quantile(quantile) as f64 / 1000.0;
-    println!(
-        "{what}, ms: p50 {:.2}, p90 {:.2}, p99 {:.2}, p99.9 {:.2}, max {:.2} ({} records)",
-        at(0.5),
-        at(0.9),
-        at(0.99),
-        at(0.999),
-        times.max() as f64 / 1000.0,
-        times.len()
-    );
+    for (name, quantile) in [("p50", 0.5), ("p99", 0.99), ("p999", 0.999), ("max", 1.0)] {
+        milliseconds(&format!("{what}_{name}"), times.value_at_quantile(quantile) as f64 / 1e6);
+    }
 }

@@ -10,13 +10,18 @@
 )]
 
 mod broker;
+mod file;
+mod groups;
 mod latency;
+mod report;
 mod throughput;
+mod topics;
 
 use clap::{Parser, Subcommand};
 use rdkafka::ClientConfig;
 
 use broker::Broker;
+use report::figure;
 
 /// Measures a broker: one of its own, or one that runs already.
 #[derive(Parser)]
@@ -44,12 +49,15 @@ struct Arguments {
     /// 0, 1 or all.
     #[arg(long, global = true, default_value = "all")]
     acks: String,
-    /// none, gzip, snappy or lz4.
+    /// none, gzip, snappy, lz4 or zstd.
     #[arg(long, global = true, default_value = "none")]
     compression: String,
     /// Sends with the idempotent producer.
     #[arg(long, global = true)]
     idempotent: bool,
+    /// Leaves the topic where it is.
+    #[arg(long, global = true)]
+    keep: bool,
     /// Benchmarks are started with this by cargo.
     #[arg(long, global = true, hide = true)]
     bench: bool,
@@ -63,6 +71,9 @@ enum Workload {
         /// Records to send and read.
         #[arg(long, default_value_t = 1_000_000)]
         records: u64,
+        /// Producers that send at once, each its share.
+        #[arg(long, default_value_t = 1)]
+        producers: u64,
     },
     /// Sends at a fixed rate, and reads at the same time: time to the acknowledgement and to the reader.
     Latency {
@@ -72,6 +83,30 @@ enum Workload {
         /// Seconds to measure, after a warm-up of a tenth of them.
         #[arg(long, default_value_t = 30)]
         seconds: u32,
+        /// Records a second that a second consumer reads meanwhile, from another topic's beginning.
+        #[arg(long)]
+        beside: Option<u32>,
+    },
+    /// Consumer groups: a lone member's first record, or many members that share and share again.
+    Groups {
+        /// Members of the group.
+        #[arg(long, default_value_t = 1)]
+        members: usize,
+    },
+    /// Makes topics, waits until all partitions are in use, deletes them.
+    Topics {
+        /// Topics to make, of `--partitions` each.
+        #[arg(long, default_value_t = 1)]
+        count: usize,
+    },
+    /// No broker: a plain file that is written and synced in groups.
+    File {
+        /// Bytes in all.
+        #[arg(long, default_value_t = 1 << 30)]
+        bytes: usize,
+        /// Bytes written before each fsync.
+        #[arg(long, default_value_t = 1 << 20)]
+        group: usize,
     },
 }
 
@@ -111,17 +146,38 @@ fn consumer(broker: &Broker) -> ClientConfig {
 
 fn main() {
     let arguments = Arguments::parse();
+    if let Workload::File { bytes, group } = arguments.workload {
+        return file::run(bytes, group);
+    }
     let broker = match (&arguments.bootstrap, arguments.pid) {
         (Some(bootstrap), Some(pid)) => Broker::running(bootstrap, pid),
         _ => Broker::start(&arguments.set, arguments.cores.as_deref()),
     };
-    let topic = broker.create_topic(arguments.partitions);
-    println!("before: {}", broker.memory());
     match arguments.workload {
-        Workload::Throughput { records } => throughput::run(&arguments, &broker, &topic, records),
-        Workload::Latency { rate, seconds } => {
-            latency::run(&arguments, &broker, &topic, rate, seconds);
-        }
+        Workload::File { .. } => {}
+        Workload::Topics { count } => topics::run(&broker, count, arguments.partitions),
+        Workload::Throughput { records, producers } => on_a_topic(&arguments, &broker, |topic| {
+            throughput::run(&arguments, &broker, topic, records, producers);
+        }),
+        Workload::Latency { rate, seconds, beside } => on_a_topic(&arguments, &broker, |topic| {
+            let plan = latency::Plan { rate, seconds, beside };
+            latency::run(&arguments, &broker, topic, &plan);
+        }),
+        Workload::Groups { members } => on_a_topic(&arguments, &broker, |topic| {
+            groups::run(&arguments, &broker, topic, members);
+        }),
     }
-    println!("at the end: {}", broker.memory());
+}
+
+/// Runs a workload on a topic made for it, and tells what memory the broker has before and after.
+fn on_a_topic(arguments: &Arguments, broker: &Broker, workload: impl FnOnce(&str)) {
+    let topic = broker.create_topic(arguments.partitions);
+    figure("before_resident_mib", broker.memory().0);
+    workload(&topic);
+    let (resident, highest) = broker.memory();
+    figure("resident_mib", resident);
+    figure("highest_mib", highest);
+    if !arguments.keep {
+        broker.delete_topics(&[topic]);
+    }
 }
