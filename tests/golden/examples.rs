@@ -8,6 +8,9 @@ use kafka_protocol::messages::create_partitions_request::{
 use kafka_protocol::messages::create_topics_request::{
     CreatableReplicaAssignment, CreatableTopic, CreatableTopicConfig,
 };
+use kafka_protocol::messages::delete_records_request::{
+    DeleteRecordsPartition, DeleteRecordsTopic,
+};
 use kafka_protocol::messages::delete_topics_request::DeleteTopicState;
 use kafka_protocol::messages::describe_configs_request::DescribeConfigsResource;
 use kafka_protocol::messages::fetch_request::{
@@ -37,12 +40,13 @@ use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProdu
 use kafka_protocol::messages::sync_group_request::SyncGroupRequestAssignment;
 use kafka_protocol::messages::{
     ApiVersionsRequest, BrokerId, CreatePartitionsRequest, CreateTopicsRequest,
-    DeleteGroupsRequest, DeleteTopicsRequest, DescribeClusterRequest, DescribeConfigsRequest,
-    DescribeGroupsRequest, FetchRequest, FindCoordinatorRequest, GroupId, HeartbeatRequest,
-    IncrementalAlterConfigsRequest, InitProducerIdRequest, JoinGroupRequest, LeaveGroupRequest,
-    ListGroupsRequest, ListOffsetsRequest, ListPartitionReassignmentsRequest, MetadataRequest,
-    OffsetCommitRequest, OffsetDeleteRequest, OffsetFetchRequest, OffsetForLeaderEpochRequest,
-    ProduceRequest, RequestHeader, SyncGroupRequest, TopicName, TransactionalId,
+    DeleteGroupsRequest, DeleteRecordsRequest, DeleteTopicsRequest, DescribeClusterRequest,
+    DescribeConfigsRequest, DescribeGroupsRequest, FetchRequest, FindCoordinatorRequest, GroupId,
+    HeartbeatRequest, IncrementalAlterConfigsRequest, InitProducerIdRequest, JoinGroupRequest,
+    LeaveGroupRequest, ListGroupsRequest, ListOffsetsRequest, ListPartitionReassignmentsRequest,
+    MetadataRequest, OffsetCommitRequest, OffsetDeleteRequest, OffsetFetchRequest,
+    OffsetForLeaderEpochRequest, ProduceRequest, RequestHeader, SyncGroupRequest, TopicName,
+    TransactionalId,
 };
 use kafka_protocol::protocol::{Encodable, Request, StrBytes};
 use std::fmt::Debug;
@@ -95,6 +99,7 @@ pub(crate) fn all() -> Vec<Example> {
     add(&mut all, api_versions);
     add(&mut all, create_topics);
     add(&mut all, delete_topics);
+    add(&mut all, delete_records);
     add(&mut all, delete_groups);
     add(&mut all, offset_delete);
     add(&mut all, init_producer_id);
@@ -356,6 +361,14 @@ fn delete_topics(version: i16) -> DeleteTopicsRequest {
     DeleteTopicsRequest::default().with_topics(vec![by_id, by_name])
 }
 
+fn delete_records(_: i16) -> DeleteRecordsRequest {
+    let partition = DeleteRecordsPartition::default().with_partition_index(1).with_offset(42);
+    let topic = DeleteRecordsTopic::default()
+        .with_name(topic())
+        .with_partitions(vec![partition.clone(), partition]);
+    DeleteRecordsRequest::default().with_topics(vec![topic.clone(), topic]).with_timeout_ms(5_000)
+}
+
 fn delete_groups(_: i16) -> DeleteGroupsRequest {
     DeleteGroupsRequest::default().with_groups_names(vec![group(), GroupId(text("audit"))])
 }
@@ -434,7 +447,7 @@ fn every_request_at_every_version_is_read_as_it_was_written() {
         assert_eq!((head.correlation_id, head.client_id.as_deref()), (4711, Some("example")));
         assert_eq!(shown, example.shown, "{what}");
     }
-    assert_eq!(examples.len(), 158, "requests and versions that are covered");
+    assert_eq!(examples.len(), 161, "requests and versions that are covered");
 }
 
 #[test]

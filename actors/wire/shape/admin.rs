@@ -1,11 +1,14 @@
 //! Shapes of requests that change or describe topics and configs.
 
-use super::table::{Shape, boolean, int8, int16, int32, int32s, list, text, texts, uuid};
+use super::table::{Shape, boolean, int8, int16, int32, int32s, int64, list, text, texts, uuid};
 use kafka_protocol::messages::create_partitions_request::{
     CreatePartitionsAssignment, CreatePartitionsTopic,
 };
 use kafka_protocol::messages::create_topics_request::{
     CreatableReplicaAssignment, CreatableTopic, CreatableTopicConfig,
+};
+use kafka_protocol::messages::delete_records_request::{
+    DeleteRecordsPartition, DeleteRecordsTopic,
 };
 use kafka_protocol::messages::delete_topics_request::DeleteTopicState;
 use kafka_protocol::messages::describe_configs_request::DescribeConfigsResource;
@@ -14,8 +17,8 @@ use kafka_protocol::messages::incremental_alter_configs_request::{
 };
 use kafka_protocol::messages::list_partition_reassignments_request::ListPartitionReassignmentsTopics;
 use kafka_protocol::messages::{
-    CreatePartitionsRequest, CreateTopicsRequest, DeleteTopicsRequest, DescribeConfigsRequest,
-    IncrementalAlterConfigsRequest, ListPartitionReassignmentsRequest,
+    CreatePartitionsRequest, CreateTopicsRequest, DeleteRecordsRequest, DeleteTopicsRequest,
+    DescribeConfigsRequest, IncrementalAlterConfigsRequest, ListPartitionReassignmentsRequest,
 };
 
 pub(super) const SHAPES: &[Shape] = &[
@@ -48,6 +51,22 @@ pub(super) const SHAPES: &[Shape] = &[
             list::<DeleteTopicState>("topics", &[text("name").nullable(6), uuid("topic_id")])
                 .from(6),
             texts("topic_names").until(5),
+            int32("timeout_ms"),
+        ],
+    ),
+    Shape::of::<DeleteRecordsRequest>(
+        2,
+        &[
+            list::<DeleteRecordsTopic>(
+                "topics",
+                &[
+                    text("name"),
+                    list::<DeleteRecordsPartition>(
+                        "partitions",
+                        &[int32("partition_index"), int64("offset")],
+                    ),
+                ],
+            ),
             int32("timeout_ms"),
         ],
     ),
