@@ -91,7 +91,12 @@ pub(crate) async fn ensure(
         check(declared, answer.map(|all| results(all, |(name, result)| (name, result.err()))))?;
     }
     if !alter.is_empty() {
-        let request = AlterConfigs { resources: alter, validate_only: false, node: broker.node };
+        let request = AlterConfigs {
+            resources: alter,
+            replace: false,
+            validate_only: false,
+            node: broker.node,
+        };
         let answer = controller.alter_configs(now, request).await;
         let name = |of: &ottla_actors::controller::ConfigsAltered| of.resource_name.clone();
         check(declared, answer.map(|all| results(all, |of| (name(&of), of.result.err()))))?;

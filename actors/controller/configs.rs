@@ -45,7 +45,7 @@ pub(super) fn alter(
     for resource in request.resources {
         let key = (resource.resource_type, resource.resource_name.clone());
         let result = if times.get(&key) == Some(&1) {
-            alter_one(machine, request.node, &resource)
+            alter_one(machine, request.node, request.replace, resource)
         } else {
             Err(ControllerError::Config(ConfigError::DuplicateResource))
         };
@@ -65,13 +65,18 @@ pub(super) fn alter(
 fn alter_one(
     machine: &ControllerMachine,
     node: NodeId,
-    alteration: &ResourceAlteration,
+    replace: bool,
+    alteration: ResourceAlteration,
 ) -> Result<(ConfigResource, Vec<Record>), ControllerError> {
     check_keys(&alteration.changes).map_err(ControllerError::Config)?;
-    let resource = parse_resource(node, alteration)?;
+    let resource = parse_resource(node, &alteration)?;
     let before = machine.state().configs_of(&resource);
+    let mut changes = alteration.changes;
+    if replace {
+        changes.extend(deletions_of_others(&before, &changes));
+    }
     let mut after = (*before).clone();
-    for change in &alteration.changes {
+    for change in &changes {
         let value = new_value(machine, &resource, &before, change);
         match value.map_err(ControllerError::Config)? {
             Some(value) => after.insert(change.name.clone(), value),
@@ -97,8 +102,23 @@ fn alter_one(
             value: after.get(&change.name).cloned(),
         })
     };
-    let records = alteration.changes.iter().filter(changed).map(record).collect();
+    let records = changes.iter().filter(changed).map(record).collect();
     Ok((resource, records))
+}
+
+/// Deletions of the keys that are set and not named.
+fn deletions_of_others(
+    before: &BTreeMap<String, String>,
+    changes: &[ConfigChange],
+) -> Vec<ConfigChange> {
+    let named: BTreeSet<&str> = changes.iter().map(|change| change.name.as_str()).collect();
+    let others = before.keys().filter(|name| !named.contains(name.as_str()));
+    let deletion = |name: &String| ConfigChange {
+        name: name.clone(),
+        operation: ConfigOperation::Delete.to_wire(),
+        value: None,
+    };
+    others.map(deletion).collect()
 }
 
 fn check_keys(changes: &[ConfigChange]) -> Result<(), ConfigError> {

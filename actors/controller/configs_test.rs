@@ -28,7 +28,24 @@ fn resource(kind: i8, name: &str, changes: &[Change<'_>]) -> ResourceAlteration 
 }
 
 fn alter_all(cluster: &mut Cluster, resources: Vec<ResourceAlteration>) -> Vec<Option<ErrorCode>> {
-    let request = AlterConfigs { resources, validate_only: false, node: NodeId(1) };
+    ask(cluster, resources, false)
+}
+
+fn replace(
+    cluster: &mut Cluster,
+    kind: i8,
+    name: &str,
+    changes: &[Change<'_>],
+) -> Option<ErrorCode> {
+    ask(cluster, vec![resource(kind, name, changes)], true).remove(0)
+}
+
+fn ask(
+    cluster: &mut Cluster,
+    resources: Vec<ResourceAlteration>,
+    replace: bool,
+) -> Vec<Option<ErrorCode>> {
+    let request = AlterConfigs { resources, replace, validate_only: false, node: NodeId(1) };
     let Answer::ConfigsAltered(results) = cluster.ask(Request::AlterConfigs(request)) else {
         panic!("another kind of answer")
     };
@@ -199,10 +216,40 @@ fn groups_have_configs_and_other_kinds_have_none() {
 }
 
 #[test]
+fn a_replacement_deletes_what_it_does_not_name() {
+    let mut cluster = with_topic();
+    let both = [("retention.ms", SET, Some("5000")), ("segment.ms", SET, Some("6000"))];
+    assert_eq!(alter(&mut cluster, TOPIC, "t", &both), None);
+
+    let refused = [("no.such", SET, Some("1"))];
+    assert_eq!(replace(&mut cluster, TOPIC, "t", &refused), Some(ErrorCode::InvalidConfig));
+    assert_eq!(of_topic(&cluster, "retention.ms").as_deref(), Some("5000"));
+
+    let one = [("segment.ms", SET, Some("7000"))];
+    assert_eq!(replace(&mut cluster, TOPIC, "t", &one), None);
+    assert_eq!(of_topic(&cluster, "segment.ms").as_deref(), Some("7000"));
+    assert_eq!(of_topic(&cluster, "retention.ms"), None);
+
+    assert_eq!(replace(&mut cluster, TOPIC, "t", &[]), None);
+    assert_eq!(of_topic(&cluster, "segment.ms"), None);
+}
+
+#[test]
+fn a_replacement_may_not_take_the_clusters_min_isr_away() {
+    let mut cluster = with_topic();
+    let set = [("min.insync.replicas", SET, Some("1"))];
+    assert_eq!(alter(&mut cluster, BROKER, "", &set), None);
+
+    let other = [("log.retention.ms", SET, Some("5000"))];
+
+    assert_eq!(replace(&mut cluster, BROKER, "", &other), Some(ErrorCode::InvalidConfig));
+}
+
+#[test]
 fn validation_alone_changes_nothing() {
     let mut cluster = with_topic();
     let resources = vec![resource(TOPIC, "t", &[("retention.ms", SET, Some("77"))])];
-    let request = AlterConfigs { resources, validate_only: true, node: NodeId(1) };
+    let request = AlterConfigs { resources, replace: false, validate_only: true, node: NodeId(1) };
 
     let Answer::ConfigsAltered(results) = cluster.ask(Request::AlterConfigs(request)) else {
         panic!("another kind of answer")

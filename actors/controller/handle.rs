@@ -90,7 +90,7 @@ impl ControllerHandle {
         })
     }
 
-    /// IncrementalAlterConfigs.
+    /// IncrementalAlterConfigs and AlterConfigs.
     pub fn alter_configs(&self, now: Now, request: AlterConfigs) -> Pending<Vec<ConfigsAltered>> {
         self.ask(now, Request::AlterConfigs(request), |answer| {
             if let Answer::ConfigsAltered(results) = answer { Some(Ok(results)) } else { None }

@@ -198,11 +198,13 @@ pub struct MorePartitions {
     pub assignments: Option<Vec<Vec<NodeId>>>,
 }
 
-/// IncrementalAlterConfigs (key 44).
+/// IncrementalAlterConfigs (key 44), or AlterConfigs (key 33).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AlterConfigs {
     /// The resources.
     pub resources: Vec<ResourceAlteration>,
+    /// Keys that are not named go back to their defaults (AlterConfigs).
+    pub replace: bool,
     /// Check everything, change nothing.
     pub validate_only: bool,
     /// The broker that was asked: it changes its own configs and the default of all, no others'.
@@ -245,6 +247,17 @@ pub enum ConfigOperation {
 }
 
 impl ConfigOperation {
+    /// Kafka's number.
+    #[must_use]
+    pub const fn to_wire(self) -> i8 {
+        match self {
+            Self::Set => 0,
+            Self::Delete => 1,
+            Self::Append => 2,
+            Self::Subtract => 3,
+        }
+    }
+
     /// Reads Kafka's number; `None` for one that Kafka does not know either.
     #[must_use]
     pub const fn from_wire(raw: i8) -> Option<Self> {

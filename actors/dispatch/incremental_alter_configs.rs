@@ -23,6 +23,7 @@ pub(super) fn start(
     let named: Vec<(i8, String)> = request.resources.iter().map(named).collect();
     let order = AlterConfigs {
         resources: request.resources.into_iter().map(alteration).collect(),
+        replace: false,
         validate_only: request.validate_only,
         node: ask.broker.node,
     };
@@ -47,7 +48,8 @@ fn alteration(resource: AlterConfigsResource) -> ResourceAlteration {
     }
 }
 
-fn refuse(named: Vec<(i8, String)>, error: &ControllerError) -> Vec<ConfigsAltered> {
+/// The answer of every resource where the controller gave none.
+pub(super) fn refuse(named: Vec<(i8, String)>, error: &ControllerError) -> Vec<ConfigsAltered> {
     let refused = named.into_iter().map(|(resource_type, resource_name)| ConfigsAltered {
         resource_type,
         resource_name,

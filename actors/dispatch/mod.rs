@@ -7,6 +7,7 @@
 //! Deliberately absent: sockets, order of answers and limits (the connection's), decisions (the
 //! machines').
 
+mod alter_configs;
 mod answer;
 mod api_versions;
 mod create_partitions;

@@ -2,6 +2,9 @@
 
 use crate::read::{Refused, read, show};
 use bytes::{Bytes, BytesMut};
+use kafka_protocol::messages::alter_configs_request::{
+    AlterConfigsResource as ReplacedResource, AlterableConfig as ReplacedConfig,
+};
 use kafka_protocol::messages::create_partitions_request::{
     CreatePartitionsAssignment, CreatePartitionsTopic,
 };
@@ -39,14 +42,14 @@ use kafka_protocol::messages::offset_for_leader_epoch_request::{
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::sync_group_request::SyncGroupRequestAssignment;
 use kafka_protocol::messages::{
-    ApiVersionsRequest, BrokerId, CreatePartitionsRequest, CreateTopicsRequest,
-    DeleteGroupsRequest, DeleteRecordsRequest, DeleteTopicsRequest, DescribeClusterRequest,
-    DescribeConfigsRequest, DescribeGroupsRequest, FetchRequest, FindCoordinatorRequest, GroupId,
-    HeartbeatRequest, IncrementalAlterConfigsRequest, InitProducerIdRequest, JoinGroupRequest,
-    LeaveGroupRequest, ListGroupsRequest, ListOffsetsRequest, ListPartitionReassignmentsRequest,
-    MetadataRequest, OffsetCommitRequest, OffsetDeleteRequest, OffsetFetchRequest,
-    OffsetForLeaderEpochRequest, ProduceRequest, RequestHeader, SyncGroupRequest, TopicName,
-    TransactionalId,
+    AlterConfigsRequest, ApiVersionsRequest, BrokerId, CreatePartitionsRequest,
+    CreateTopicsRequest, DeleteGroupsRequest, DeleteRecordsRequest, DeleteTopicsRequest,
+    DescribeClusterRequest, DescribeConfigsRequest, DescribeGroupsRequest, FetchRequest,
+    FindCoordinatorRequest, GroupId, HeartbeatRequest, IncrementalAlterConfigsRequest,
+    InitProducerIdRequest, JoinGroupRequest, LeaveGroupRequest, ListGroupsRequest,
+    ListOffsetsRequest, ListPartitionReassignmentsRequest, MetadataRequest, OffsetCommitRequest,
+    OffsetDeleteRequest, OffsetFetchRequest, OffsetForLeaderEpochRequest, ProduceRequest,
+    RequestHeader, SyncGroupRequest, TopicName, TransactionalId,
 };
 use kafka_protocol::protocol::{Encodable, Request, StrBytes};
 use std::fmt::Debug;
@@ -106,6 +109,7 @@ pub(crate) fn all() -> Vec<Example> {
     add(&mut all, offset_for_leader_epoch);
     add(&mut all, describe_configs);
     add(&mut all, create_partitions);
+    add(&mut all, alter_configs);
     add(&mut all, incremental_alter_configs);
     add(&mut all, list_partition_reassignments);
     add(&mut all, describe_cluster);
@@ -414,6 +418,16 @@ fn create_partitions(_: i16) -> CreatePartitionsRequest {
     CreatePartitionsRequest::default().with_topics(vec![named, plain]).with_timeout_ms(1)
 }
 
+fn alter_configs(_: i16) -> AlterConfigsRequest {
+    let set = ReplacedConfig::default().with_name(text("retention.ms")).with_value(some("1"));
+    let null = ReplacedConfig::default().with_name(text("flush.ms")).with_value(None);
+    let resource = ReplacedResource::default()
+        .with_resource_type(2)
+        .with_resource_name(text("orders"))
+        .with_configs(vec![set, null]);
+    AlterConfigsRequest::default().with_resources(vec![resource]).with_validate_only(true)
+}
+
 fn incremental_alter_configs(_: i16) -> IncrementalAlterConfigsRequest {
     let set = AlterableConfig::default().with_name(text("retention.ms")).with_value(some("1"));
     let unset = AlterableConfig::default().with_name(text("flush.ms")).with_value(None);
@@ -447,7 +461,7 @@ fn every_request_at_every_version_is_read_as_it_was_written() {
         assert_eq!((head.correlation_id, head.client_id.as_deref()), (4711, Some("example")));
         assert_eq!(shown, example.shown, "{what}");
     }
-    assert_eq!(examples.len(), 161, "requests and versions that are covered");
+    assert_eq!(examples.len(), 164, "requests and versions that are covered");
 }
 
 #[test]

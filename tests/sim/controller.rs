@@ -243,8 +243,12 @@ impl World {
             resource_name: self.random.name(),
             changes: vec![change],
         };
-        let request =
-            AlterConfigs { resources: vec![resource], validate_only: false, node: NodeId(1) };
+        let request = AlterConfigs {
+            resources: vec![resource],
+            replace: false,
+            validate_only: false,
+            node: NodeId(1),
+        };
         self.ask(Request::AlterConfigs(request), |told, answer| {
             let Answer::ConfigsAltered(results) = answer else { panic!("{answer:?}") };
             for altered in results.iter().filter(|altered| altered.result.is_ok()) {

@@ -1,6 +1,9 @@
 //! Shapes of requests that change or describe topics and configs.
 
 use super::table::{Shape, boolean, int8, int16, int32, int32s, int64, list, text, texts, uuid};
+use kafka_protocol::messages::alter_configs_request::{
+    AlterConfigsResource as ReplacedResource, AlterableConfig as ReplacedConfig,
+};
 use kafka_protocol::messages::create_partitions_request::{
     CreatePartitionsAssignment, CreatePartitionsTopic,
 };
@@ -17,8 +20,9 @@ use kafka_protocol::messages::incremental_alter_configs_request::{
 };
 use kafka_protocol::messages::list_partition_reassignments_request::ListPartitionReassignmentsTopics;
 use kafka_protocol::messages::{
-    CreatePartitionsRequest, CreateTopicsRequest, DeleteRecordsRequest, DeleteTopicsRequest,
-    DescribeConfigsRequest, IncrementalAlterConfigsRequest, ListPartitionReassignmentsRequest,
+    AlterConfigsRequest, CreatePartitionsRequest, CreateTopicsRequest, DeleteRecordsRequest,
+    DeleteTopicsRequest, DescribeConfigsRequest, IncrementalAlterConfigsRequest,
+    ListPartitionReassignmentsRequest,
 };
 
 pub(super) const SHAPES: &[Shape] = &[
@@ -83,6 +87,20 @@ pub(super) const SHAPES: &[Shape] = &[
             ),
             boolean("include_synonyms"),
             boolean("include_documentation").from(3),
+        ],
+    ),
+    Shape::of::<AlterConfigsRequest>(
+        2,
+        &[
+            list::<ReplacedResource>(
+                "resources",
+                &[
+                    int8("resource_type"),
+                    text("resource_name"),
+                    list::<ReplacedConfig>("configs", &[text("name"), text("value").nullable(0)]),
+                ],
+            ),
+            boolean("validate_only"),
         ],
     ),
     Shape::of::<CreatePartitionsRequest>(
