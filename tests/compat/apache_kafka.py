@@ -40,7 +40,7 @@ PARTS = (
     ("org.apache.logging.log4j", "log4j-slf4j-impl", LOG4J),
     ("org.apache.logging.log4j", "log4j-core", LOG4J),
 )
-LOG_SETTINGS = """<Configuration><Appenders><Console name="out" target="SYSTEM_OUT"><PatternLayout pattern="%d %p %c{1} %m%n"/></Console>
+LOG_SETTINGS = """<Configuration><Appenders><Console name="out" target="SYSTEM_ERR"><PatternLayout pattern="%d %p %c{1} %m%n"/></Console>
 </Appenders><Loggers><Root level="LEVEL"><AppenderRef ref="out"/></Root></Loggers></Configuration>
 """
 
@@ -66,13 +66,14 @@ def jars(parts: tuple[tuple[str, str, str], ...] = PARTS, folder: pathlib.Path =
     return libraries
 
 
-def java(main: str, *words: str, options: tuple[str, ...] = (), level: str = "WARN") -> list[str]:
-    """The command that runs a class of Kafka's."""
+def java(main: str, *words: str, options: tuple[str, ...] = (), level: str = "WARN", classes: tuple[pathlib.Path, ...] = ()) -> list[str]:
+    """The command that runs a class of Kafka's, or one of `classes` with the jars beside them."""
+    path = [str(place) for place in classes] or [f"{jars()}/*"]
     settings = FOLDER / f"log4j-{level.lower()}.xml"
-    libraries = jars()
     if not settings.exists():
+        settings.parent.mkdir(parents=True, exist_ok=True)
         settings.write_text(LOG_SETTINGS.replace("LEVEL", level))
-    return ["java", *options, f"-Dlog4j2.configurationFile={settings}", "-cp", f"{libraries}/*", main, *words]
+    return ["java", *options, f"-Dlog4j2.configurationFile={settings}", "-cp", os.pathsep.join(path), main, *words]
 
 
 def properties(port: int, controller: int, data: pathlib.Path) -> dict[str, str]:

@@ -14,6 +14,7 @@ mod process;
 mod python;
 mod readme;
 mod rust_client;
+mod suites;
 mod tools;
 mod tools_groups;
 mod wire;
