@@ -6,7 +6,7 @@ use super::segment::lock;
 use crate::types::Offset;
 use crate::wire::{PREFIX_BYTES, StampedBatch};
 use bytes::{Bytes, BytesMut};
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Weak};
 
 /// What a batch costs in memory besides its bytes.
@@ -84,11 +84,17 @@ pub(super) struct TailBudget {
     bytes: usize,
     /// Whose front batch goes next: one entry a batch, in the order of arrival.
     order: VecDeque<Weak<LogInner>>,
+    /// Entries whose batch was forgotten; they keep a place in memory, that of a log that is gone
+    /// included.
+    stale: usize,
 }
+
+/// Fewer stale entries than this are not worth a look at all of them.
+const STALE_MIN: usize = 1024;
 
 impl TailBudget {
     pub(super) const fn new(max_bytes: usize) -> Self {
-        Self { max_bytes, bytes: 0, order: VecDeque::new() }
+        Self { max_bytes, bytes: 0, order: VecDeque::new(), stale: 0 }
     }
 
     /// Takes what was just flushed.
@@ -96,26 +102,108 @@ impl TailBudget {
         let mut tail = lock(&log.0.tail);
         for batch in batches {
             self.bytes += cost(&batch);
+            let before = tail.0.len();
             self.bytes = self.bytes.saturating_sub(tail.push(batch));
+            self.stale += (before + 1).saturating_sub(tail.0.len());
             self.order.push_back(Arc::downgrade(&log.0));
         }
         drop(tail);
+        self.drop_stale();
         while self.bytes > self.max_bytes {
             let Some(oldest) = self.order.pop_front() else {
                 return;
             };
             // A log that is gone took its batches with it, uncounted: `forget` did that.
             let Some(log) = oldest.upgrade() else {
+                self.stale = self.stale.saturating_sub(1);
                 continue;
             };
-            if let Some(batch) = lock(&log.tail).0.pop_front() {
-                self.bytes = self.bytes.saturating_sub(cost(&batch));
+            match lock(&log.tail).0.pop_front() {
+                Some(batch) => self.bytes = self.bytes.saturating_sub(cost(&batch)),
+                None => self.stale = self.stale.saturating_sub(1),
             }
         }
     }
 
+    /// Drops the entries of forgotten batches once they are the larger part: where topics come and
+    /// go, the budget may never be reached, and they would gather for ever.
+    fn drop_stale(&mut self) {
+        if self.stale < STALE_MIN || self.stale < self.order.len() / 2 {
+            return;
+        }
+        // Of each log the newest entries have their batches still.
+        let mut left: HashMap<*const LogInner, usize> = HashMap::new();
+        let mut kept = VecDeque::new();
+        for entry in self.order.drain(..).rev() {
+            let Some(log) = entry.upgrade() else {
+                continue;
+            };
+            let batches = || lock(&log.tail).0.len();
+            let left = left.entry(Arc::as_ptr(&log)).or_insert_with(batches);
+            if *left > 0 {
+                *left -= 1;
+                kept.push_front(entry);
+            }
+        }
+        self.order = kept;
+        self.stale = 0;
+    }
+
     /// Empties a log's tail: it was cut or deleted.
     pub(super) fn forget(&mut self, log: &Log) {
-        self.bytes = self.bytes.saturating_sub(lock(&log.0.tail).clear());
+        let mut tail = lock(&log.0.tail);
+        self.stale += tail.0.len();
+        self.bytes = self.bytes.saturating_sub(tail.clear());
+        drop(tail);
+        self.drop_stale();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::LogPolicy;
+    use crate::storage::store_test::{batch, id, open};
+
+    #[test]
+    fn logs_that_come_and_go_leave_nothing_in_the_order() {
+        let dir = tempfile::tempdir().unwrap();
+        let storage = open(dir.path());
+        let mut budget = TailBudget::new(1 << 20);
+        let stays = storage.create(id(0), LogPolicy::default());
+        budget.fill(&stays, vec![batch(0, 0, &["a"], 10), batch(1, 0, &["b"], 10)]);
+
+        for number in 1..10_000 {
+            let log = storage.create(id(number), LogPolicy::default());
+            budget.fill(&log, vec![batch(0, 0, &["a"], 10)]);
+            budget.forget(&log);
+            storage.delete(&log, Box::new(|| ()));
+        }
+
+        assert!(budget.order.len() <= 2 + STALE_MIN, "{} entries", budget.order.len());
+        assert_eq!(lock(&stays.0.tail).0.len(), 2, "what is there stays");
+        assert!(budget.bytes > 0);
+    }
+
+    #[test]
+    fn a_log_that_was_forgotten_and_filled_again_keeps_its_newest_batches() {
+        let dir = tempfile::tempdir().unwrap();
+        let storage = open(dir.path());
+        let log = storage.create(id(0), LogPolicy::default());
+        let mut budget = TailBudget::new(10_000);
+
+        for base in 0..5_000 {
+            budget.fill(&log, vec![batch(base, 0, &["a"], 10)]);
+            if base % 2 == 0 {
+                budget.forget(&log);
+            }
+        }
+        budget.fill(&log, (5_000..5_100).map(|base| batch(base, 0, &["a"], 10)).collect());
+
+        let tail = lock(&log.0.tail);
+        let held: usize = tail.0.iter().map(cost).sum();
+        assert_eq!(held, budget.bytes);
+        assert!(held <= 10_000 && budget.order.len() <= tail.0.len() + STALE_MIN);
+        assert_eq!(tail.0.back().map(|batch| batch.header.base_offset), Some(5_099));
     }
 }
