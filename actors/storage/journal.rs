@@ -84,13 +84,22 @@ impl Journal {
     /// Does all of `jobs` in their order; gives back who waits for the end, if that was among them.
     pub(super) fn commit(&mut self, jobs: Vec<Job>) -> Option<Sender<()>> {
         let mut group = Group::default();
+        let mut doomed = Vec::new();
         let mut closing = None;
         for job in jobs {
+            // Deletions that follow each other are one group as well: a topic of a thousand
+            // partitions must not take a thousand times two syncs from everyone else.
+            if !doomed.is_empty() && !matches!(job, Job::Delete { .. }) {
+                self.delete_all(std::mem::take(&mut doomed));
+            }
             match job {
                 Job::Append { log, batches } => group.add(log, batches),
                 Job::Barrier { log, token } => group.barriers.push((log, token)),
-                other @ (Job::Delete { .. }
-                | Job::DeleteBefore { .. }
+                Job::Delete { log, done } => {
+                    self.write_group(std::mem::take(&mut group));
+                    doomed.push((log, done));
+                }
+                other @ (Job::DeleteBefore { .. }
                 | Job::Truncate { .. }
                 | Job::Roll { .. }
                 | Job::Swap(_)
@@ -105,6 +114,7 @@ impl Journal {
             }
         }
         self.write_group(group);
+        self.delete_all(doomed);
         closing
     }
 

@@ -12,15 +12,18 @@ use super::wal::WalEntry;
 use super::writer::{self, Written};
 use crate::types::Offset;
 use crossbeam_channel::Sender;
+use std::collections::BTreeSet;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// Deletions in one write to the write-ahead file.
+const DELETIONS_MAX: usize = 4096;
 
 impl Journal {
     /// Does a job that is neither an append nor a barrier.
     pub(super) fn reshape(&mut self, job: Job) -> Option<Sender<()>> {
         match job {
-            Job::Delete { log, done } => self.delete(&log, done),
             Job::DeleteBefore { log, offset, durable, done } => {
                 let change = |_: &mut Self| delete_before(&log, offset, durable);
                 if self.attempt(&log, "advance the log start of", change) {
@@ -53,7 +56,7 @@ impl Journal {
                 return Some(waiting);
             }
             // Gathered into groups before.
-            Job::Append { .. } | Job::Barrier { .. } => {}
+            Job::Append { .. } | Job::Barrier { .. } | Job::Delete { .. } => {}
         }
         None
     }
@@ -83,43 +86,73 @@ impl Journal {
         }
     }
 
-    fn delete(&mut self, log: &Log, done: Done) {
-        log.0.set_offline("the log was deleted".to_owned());
-        self.budget.forget(log);
-        self.dirty.remove(&log.id());
-        for segment in log.0.segments.swap(Arc::default()).iter() {
-            segment.retire();
+    /// Deletes logs: two syncs for all of them.
+    pub(super) fn delete_all(&mut self, doomed: Vec<(Log, Done)>) {
+        if doomed.is_empty() {
+            return;
         }
-        if let Err(error) = self.unlink(log) {
-            log::error!(log:% = log.id(), error:%; "a deleted log could not be removed");
+        for (log, _) in &doomed {
+            log.0.set_offline("the log was deleted".to_owned());
+            self.budget.forget(log);
+            self.dirty.remove(&log.id());
+            for segment in log.0.segments.swap(Arc::default()).iter() {
+                segment.retire();
+            }
         }
-        self.wal.covered(log.id(), Offset::MAX);
-        self.shared.index.write(remove_log(log.0.puid));
-        done();
+        let logs: Vec<Log> = doomed.iter().map(|(log, _)| log.clone()).collect();
+        self.unlink(&logs);
+        let mut changes = Vec::new();
+        for log in &logs {
+            self.wal.covered(log.id(), Offset::MAX);
+            changes.extend(remove_log(log.0.puid));
+        }
+        self.shared.index.write(changes);
+        doomed.into_iter().for_each(|(_, done)| done());
     }
 
-    fn unlink(&mut self, log: &Log) -> io::Result<()> {
-        let end = log.log_end_offset();
-        if end == Offset::ZERO && !self.shared.disk.exists(&log.0.dir) {
-            return Ok(());
-        }
-        // Without this, a write-ahead file could bring it back.
-        let gone = WalEntry { log: log.id(), cuts: 0, batches: &[], end };
-        if let Err(error) = self.wal.append(&[gone]) {
-            self.shared.fatal("a write-ahead file could not be synced", &error);
-        }
-        let doomed = deleted_path(log);
-        self.shared.disk.rename(&log.0.dir, &doomed)?;
-        if let Some(above) = log.0.dir.parent() {
-            self.shared.disk.sync_dir(above)?;
-        }
-        let shared = Arc::clone(&self.shared);
-        self.shared.later(Box::new(move || {
-            if let Err(error) = shared.disk.remove_dir_all(&doomed) {
-                log::warn!(error:%; "the folder of a deleted log is left behind");
+    fn unlink(&mut self, logs: &[Log]) {
+        let disk = Arc::clone(&self.shared.disk);
+        // One that was never written to has nothing to remove.
+        let there = |log: &&Log| log.log_end_offset() > Offset::ZERO || disk.exists(&log.0.dir);
+        let logs: Vec<&Log> = logs.iter().filter(there).collect();
+        // Without this, a write-ahead file could bring them back.
+        for logs in logs.chunks(DELETIONS_MAX) {
+            let gone = |log: &&Log| WalEntry {
+                log: log.id(),
+                cuts: 0,
+                batches: &[],
+                end: log.log_end_offset(),
+            };
+            let gone: Vec<WalEntry<'_>> = logs.iter().map(gone).collect();
+            if let Err(error) = self.wal.append(&gone) {
+                self.shared.fatal("a write-ahead file could not be synced", &error);
             }
-        }));
-        Ok(())
+        }
+        let (mut doomed, mut above) = (Vec::new(), BTreeSet::new());
+        for log in logs {
+            let path = deleted_path(log);
+            match disk.rename(&log.0.dir, &path) {
+                Ok(()) => doomed.push(path),
+                Err(error) => {
+                    log::error!(log:% = log.id(), error:%; "a deleted log could not be removed");
+                }
+            }
+            above.extend(log.0.dir.parent().map(Path::to_owned));
+        }
+        for dir in above {
+            if let Err(error) = disk.sync_dir(&dir) {
+                log::error!(error:%; "the names of deleted logs could not be synced");
+                return;
+            }
+        }
+        for path in doomed {
+            let disk = Arc::clone(&disk);
+            self.shared.later(Box::new(move || {
+                if let Err(error) = disk.remove_dir_all(&path) {
+                    log::warn!(error:%; "the folder of a deleted log is left behind");
+                }
+            }));
+        }
     }
 
     fn roll(&mut self, log: &Log, base: Offset) -> io::Result<()> {

@@ -128,6 +128,35 @@ fn a_deleted_log_is_gone_and_stays_gone() {
 }
 
 #[test]
+fn logs_that_are_deleted_together_share_their_syncs() {
+    const LOGS: u64 = 100;
+    let disk = SimDisk::new();
+    let options = options(Path::new("/data"));
+    let index = Arc::new(MemoryIndex::default());
+    let (storage, mut driver) =
+        Storage::open_simulated(options.clone(), Arc::new(disk.clone()), index.clone()).unwrap();
+    for number in 0..LOGS {
+        let log = storage.create(id(number.into()), LogPolicy::default());
+        fill(&log, 1, 10);
+    }
+    driver.commit();
+
+    let before = disk.operations();
+    for log in storage.logs() {
+        storage.delete(&log, Box::new(|| ()));
+    }
+    driver.commit();
+
+    let each = disk.operations() - before;
+    // A name and a folder each; a write and two syncs for all.
+    assert!(each <= 2 * LOGS + 3, "{each} operations");
+    drop((storage, driver));
+    disk.crash(1);
+    let (storage, _driver) = Storage::open_simulated(options, Arc::new(disk), index).unwrap();
+    assert!(storage.logs().is_empty(), "a deleted log came back");
+}
+
+#[test]
 fn retention_drops_old_segments_and_rolls_the_active_one() {
     let dir = tempfile::tempdir().unwrap();
     let storage = open(dir.path());
