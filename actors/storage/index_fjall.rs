@@ -283,7 +283,7 @@ impl Writer {
 
     const fn count(&mut self, space: Space, bytes: usize) {
         // A row in a memtable weighs about so much more than its bytes.
-        const OVERHEAD_BYTES: usize = 64;
+        const OVERHEAD_BYTES: usize = 128;
         let [index, state] = &mut self.unrotated;
         match space {
             Space::Index => *index += bytes + OVERHEAD_BYTES,

@@ -2,12 +2,14 @@
 
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 /// Linux counts a process's time in hundredths of a second, whatever the kernel's own tick is.
@@ -18,7 +20,24 @@ pub(crate) struct Broker {
     bootstrap: String,
     pid: u32,
     admin: AdminClient<DefaultClientContext>,
-    own: Option<(Child, TempDir)>,
+    own: Option<Own>,
+}
+
+/// What a broker that was started here is made of.
+struct Own {
+    child: Child,
+    folder: TempDir,
+    /// Starts it again on the same folder and address.
+    command: Command,
+}
+
+/// How a broker ends.
+#[derive(Clone, Copy)]
+pub(crate) enum Ending {
+    /// By SIGTERM.
+    Orderly,
+    /// By SIGKILL.
+    Killed,
 }
 
 impl Broker {
@@ -51,12 +70,40 @@ impl Broker {
         command.stdin(Stdio::null()).stdout(Stdio::null());
         let child = command.spawn().expect("the broker starts");
         let admin = admin(&bootstrap);
-        Self { bootstrap, pid: child.id(), admin, own: Some((child, folder)) }
+        Self { bootstrap, pid: child.id(), admin, own: Some(Own { child, folder, command }) }
     }
 
     /// The address clients connect to.
     pub(crate) fn bootstrap(&self) -> &str {
         &self.bootstrap
+    }
+
+    /// Its process id.
+    pub(crate) const fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    /// The folder of its data, if it was started here.
+    pub(crate) fn folder(&self) -> Option<&Path> {
+        self.own.as_ref().map(|own| own.folder.path())
+    }
+
+    /// Ends it, and starts it again on the same folder and address; how long the end took.
+    pub(crate) fn restart(&mut self, ending: Ending) -> Duration {
+        let own = self.own.as_mut().expect("a broker that was started here");
+        let began = Instant::now();
+        match ending {
+            Ending::Orderly => {
+                let pid = Pid::from_child(&own.child);
+                kill_process(pid, Signal::TERM).expect("the broker can be told to stop");
+            }
+            Ending::Killed => own.child.kill().expect("the broker can be ended"),
+        }
+        own.child.wait().expect("the broker ends");
+        let took = began.elapsed();
+        own.child = own.command.spawn().expect("the broker starts");
+        self.pid = own.child.id();
+        took
     }
 
     /// Makes a topic with a name of its own and returns that; waits for a broker that is starting.
@@ -96,14 +143,15 @@ impl Broker {
 
     /// Its resident memory, now and at its highest, in MiB.
     pub(crate) fn memory(&self) -> (f64, f64) {
+        (self.status("VmRSS:") / 1024.0, self.status("VmHWM:") / 1024.0)
+    }
+
+    /// A number of what the system says of the process; memory is in KiB.
+    pub(crate) fn status(&self, name: &str) -> f64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid)).expect("a process");
-        let field = |name: &str| -> f64 {
-            let line = status.lines().find_map(|line| line.strip_prefix(name));
-            let kibibytes =
-                line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok());
-            kibibytes.unwrap_or(f64::NAN) / 1024.0
-        };
-        (field("VmRSS:"), field("VmHWM:"))
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
+        let first = line.and_then(|line| line.split_whitespace().next());
+        first.and_then(|number| number.parse().ok()).unwrap_or(f64::NAN)
     }
 }
 
@@ -126,7 +174,7 @@ fn wait<T>(answer: impl Future<Output = T>) -> T {
 
 impl Drop for Broker {
     fn drop(&mut self) {
-        if let Some((child, _)) = &mut self.own {
+        if let Some(Own { child, .. }) = &mut self.own {
             child.kill().expect("the broker can be ended");
             child.wait().expect("the broker ends");
         }

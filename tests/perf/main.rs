@@ -9,18 +9,27 @@
     reason = "a program for the terminal"
 )]
 
+mod admin;
 mod broker;
+mod disk;
+mod endurance;
 mod file;
 mod groups;
 mod latency;
+mod members;
+mod raw;
 mod report;
+mod scale;
+mod soak;
 mod throughput;
 mod topics;
+mod turnover;
 
 use clap::{Parser, Subcommand};
 use rdkafka::ClientConfig;
 
 use broker::Broker;
+use endurance::Endurance;
 use report::figure;
 
 /// Measures a broker: one of its own, or one that runs already.
@@ -108,9 +117,20 @@ enum Workload {
         #[arg(long, default_value_t = 1 << 20)]
         group: usize,
     },
+    #[command(flatten)]
+    Endurance(Endurance),
 }
 
 impl Arguments {
+    /// Settings of a broker that is started.
+    fn settings(&self) -> Vec<String> {
+        let wanted = match &self.workload {
+            Workload::Endurance(endurance) => endurance.settings(),
+            _ => Vec::new(),
+        };
+        [wanted, self.set.clone()].concat()
+    }
+
     fn producer(&self, broker: &Broker) -> ClientConfig {
         let mut config = client(broker);
         config.set("acks", &self.acks);
@@ -151,20 +171,21 @@ fn main() {
     }
     let broker = match (&arguments.bootstrap, arguments.pid) {
         (Some(bootstrap), Some(pid)) => Broker::running(bootstrap, pid),
-        _ => Broker::start(&arguments.set, arguments.cores.as_deref()),
+        _ => Broker::start(&arguments.settings(), arguments.cores.as_deref()),
     };
-    match arguments.workload {
+    match &arguments.workload {
+        Workload::Endurance(endurance) => endurance.run(broker, arguments.partitions),
         Workload::File { .. } => {}
-        Workload::Topics { count } => topics::run(&broker, count, arguments.partitions),
+        Workload::Topics { count } => topics::run(&broker, *count, arguments.partitions),
         Workload::Throughput { records, producers } => on_a_topic(&arguments, &broker, |topic| {
-            throughput::run(&arguments, &broker, topic, records, producers);
+            throughput::run(&arguments, &broker, topic, *records, *producers);
         }),
         Workload::Latency { rate, seconds, beside } => on_a_topic(&arguments, &broker, |topic| {
-            let plan = latency::Plan { rate, seconds, beside };
+            let plan = latency::Plan { rate: *rate, seconds: *seconds, beside: *beside };
             latency::run(&arguments, &broker, topic, &plan);
         }),
         Workload::Groups { members } => on_a_topic(&arguments, &broker, |topic| {
-            groups::run(&arguments, &broker, topic, members);
+            groups::run(&arguments, &broker, topic, *members);
         }),
     }
 }
