@@ -124,11 +124,12 @@ enum Workload {
 impl Arguments {
     /// Settings of a broker that is started.
     fn settings(&self) -> Vec<String> {
-        let wanted = match &self.workload {
-            Workload::Endurance(endurance) => endurance.settings(),
-            _ => Vec::new(),
-        };
-        [wanted, self.set.clone()].concat()
+        let mut settings = self.set.clone();
+        if let Workload::Endurance(endurance) = &self.workload {
+            // What the command line says comes later, and wins.
+            settings.splice(0..0, endurance.settings());
+        }
+        settings
     }
 
     fn producer(&self, broker: &Broker) -> ClientConfig {

@@ -103,13 +103,13 @@ impl Connection {
     /// Deletes topics, in one request.
     pub(crate) async fn delete_topics(&mut self, names: &[String]) {
         let mut request = DeleteTopicsRequest::default().with_timeout_ms(60_000);
-        request.topic_names = names.iter().map(topic_name).collect();
+        request.topic_names = names.iter().map(|name| topic_name(name)).collect();
         let answer = self.ask(4, &request).await.expect("an answer");
         assert!(answer.responses.iter().all(|topic| topic.error_code == 0), "{answer:?}");
     }
 
     /// Asks for the leaders of a topic; how many partitions have one.
-    pub(crate) async fn leaders(&mut self, name: &String) -> usize {
+    pub(crate) async fn leaders(&mut self, name: &str) -> usize {
         let topic = MetadataRequestTopic::default().with_name(Some(topic_name(name)));
         let request = MetadataRequest::default().with_topics(Some(vec![topic]));
         let answer = self.ask(9, &request).await.expect("an answer");
@@ -118,16 +118,16 @@ impl Connection {
     }
 
     /// Sends a batch to each partition of a topic, in one request, and waits until it is on disk.
-    pub(crate) async fn produce(&mut self, name: &String, partitions: i32, batch: &Bytes) {
+    pub(crate) async fn produce(&mut self, name: &str, partitions: i32, batch: &Bytes) {
         self.produce_to(name, 0..partitions, batch).await;
     }
 
     /// Sends a batch to one partition, and waits until it is on disk.
-    pub(crate) async fn produce_one(&mut self, name: &String, partition: i32, batch: &Bytes) {
+    pub(crate) async fn produce_one(&mut self, name: &str, partition: i32, batch: &Bytes) {
         self.produce_to(name, partition..partition + 1, batch).await;
     }
 
-    async fn produce_to(&mut self, name: &String, partitions: Range<i32>, batch: &Bytes) {
+    async fn produce_to(&mut self, name: &str, partitions: Range<i32>, batch: &Bytes) {
         let data = |index| {
             PartitionProduceData::default().with_index(index).with_records(Some(batch.clone()))
         };
@@ -145,8 +145,8 @@ impl Connection {
     }
 }
 
-fn topic_name(name: &String) -> TopicName {
-    TopicName(StrBytes::from_string(name.clone()))
+fn topic_name(name: &str) -> TopicName {
+    TopicName(StrBytes::from_string(name.to_owned()))
 }
 
 /// A batch of `records` records with this value.

@@ -99,7 +99,7 @@ impl Scale<'_> {
         self.runtime.block_on(self.connection.create_topics(names, partitions));
     }
 
-    fn produce(&mut self, topic: &String, partitions: i32) {
+    fn produce(&mut self, topic: &str, partitions: i32) {
         let batch = batch(1, &[b'x'; 100], now_ms());
         self.runtime.block_on(self.connection.produce(topic, partitions, &batch));
     }
@@ -113,7 +113,7 @@ impl Scale<'_> {
     }
 
     /// An open loop of records to the partitions of `topic` in turn: time to the acknowledgement.
-    fn probe(&mut self, what: &str, topic: &String, partitions: i32) {
+    fn probe(&mut self, what: &str, topic: &str, partitions: i32) {
         let mut times = Histogram::<u64>::new_with_bounds(1, 60_000_000, 3).expect("bounds");
         let bootstrap = self.broker.bootstrap().to_owned();
         self.runtime.block_on(async {
