@@ -66,13 +66,16 @@ class Run:
 
     @contextlib.contextmanager
     def broker(self, settings: dict[str, str], port: int | None = None, name: str = "broker") -> Iterator[Broker]:
-        """Starts a broker on an empty folder, waits until it listens, and ends it afterwards."""
+        """Starts a broker on an empty folder, waits until it listens, and ends it afterwards.
+
+        `{address}` in a setting becomes where it listens.
+        """
         data = self.work / f"{name}-data"
         shutil.rmtree(data, ignore_errors=True)
         address = f"127.0.0.1:{port or free_port()}"
         words = [self.binary, "--data", data, "--set", f"listeners=PLAINTEXT://{address}"]
         for key, value in ({"ottla.admin.listener": ""} | settings).items():
-            words += ["--set", f"{key}={value}"]
+            words += ["--set", f"{key}={value.format(address=address)}"]
         log = self.work / f"{name}.log"
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("KAFKA_", "OTTLA_"))}
         with log.open("wb") as output:

@@ -39,4 +39,5 @@ macro_rules! suites {
 
 suites! {
     java_clients_and_tools => "java",
+    kafka_python => "kafka-python",
 }
