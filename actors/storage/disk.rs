@@ -95,6 +95,12 @@ pub trait Disk: Send + Sync + fmt::Debug {
     /// What the system said.
     fn sync_dir(&self, path: &Path) -> io::Result<()>;
 
+    /// Makes everything last that was written to the file system of a folder: files and names.
+    ///
+    /// # Errors
+    /// What the system said.
+    fn sync_all(&self, path: &Path) -> io::Result<()>;
+
     /// Renames a file or folder, replacing a file.
     ///
     /// # Errors
@@ -175,6 +181,10 @@ impl Disk for RealDisk {
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
         File::open(path)?.sync_all()
+    }
+
+    fn sync_all(&self, path: &Path) -> io::Result<()> {
+        rustix::fs::syncfs(File::open(path)?).map_err(io::Error::from)
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {

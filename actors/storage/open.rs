@@ -7,7 +7,8 @@ use super::journal::Journal;
 use super::log::{Log, LogInner};
 use super::meta::{self, Identity};
 use super::options::{LogPolicy, StorageOptions};
-use super::recover_log::{self, Known};
+use super::recover_log::{self, Found, Known};
+use super::segment::lock;
 use super::shared::{Chore, Job, Shared};
 use super::wal::{Replayed, Wal};
 use crate::types::{LogId, Uuid};
@@ -15,7 +16,7 @@ use bytes::Bytes;
 use crossbeam_channel::Sender;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Threads that recover logs side by side.
 const RECOVERY_THREADS: usize = 4;
@@ -52,7 +53,6 @@ pub(super) fn open(
     let wal_bytes = options.wal_file_bytes;
     let (mut wal, replayed) =
         Wal::open(Arc::clone(&disk), dir.join("wal"), wal_bytes, identity.clean).map_err(in_dir)?;
-    let parallel = chores.is_some();
     let shared = Arc::new(Shared::new(options, disk, index, jobs, chores));
     let mut numbers = Numbers::read(&*shared.index);
     let (logged, deleted) = sort(replayed);
@@ -73,7 +73,7 @@ pub(super) fn open(
         .map(|(log, _)| log.clone())
         .collect();
     let unclean = !identity.clean && !found.is_empty();
-    recover_all(found, parallel);
+    recover_all(&shared, found);
     if unclean {
         // Rows that led astray are gone before anyone reads.
         shared.index.flush();
@@ -168,25 +168,49 @@ fn parse_folder(name: &str) -> Option<LogId> {
     Some(LogId { topic_id, partition })
 }
 
-fn recover_all(logs: Vec<(Log, Known)>, parallel: bool) {
-    if !parallel || logs.len() < 2 {
-        for (log, known) in logs {
-            recover_log::recover(&log, &known);
+fn recover_all(shared: &Shared, logs: Vec<(Log, Known)>) {
+    let found =
+        side_by_side(shared.parallel, logs, |(log, known)| recover_log::recover(log, &known));
+    let found: Vec<Found> = found.into_iter().flatten().collect();
+    // Two or three syncs each, for thousands of logs, are most of a start; one of everything is not.
+    let (topics, others): (Vec<Found>, Vec<Found>) =
+        found.into_iter().partition(|found| found.log.id() != LogId::METADATA);
+    let count = topics.iter().filter(|found| found.must_sync).count();
+    let mut all_synced = false;
+    if count >= shared.options.sync_all_logs_min {
+        match shared.disk.sync_all(&shared.options.dir.join("topics")) {
+            Ok(()) => all_synced = true,
+            Err(error) => log::warn!(error:%; "the disk could not be synced as a whole"),
         }
-        return;
     }
-    let work: Vec<_> = logs.into_iter().map(|work| Mutex::new(Some(work))).collect();
+    side_by_side(shared.parallel, topics, |found| found.finish(all_synced));
+    side_by_side(shared.parallel, others, |found| found.finish(false));
+}
+
+/// Does `work` with each of `items`, on several threads where these may be used.
+fn side_by_side<T: Send, R: Send>(
+    parallel: bool,
+    items: Vec<T>,
+    work: impl Fn(T) -> R + Sync,
+) -> Vec<R> {
+    if !parallel || items.len() < 2 {
+        return items.into_iter().map(work).collect();
+    }
+    let items: Vec<_> = items.into_iter().map(|item| Mutex::new(Some(item))).collect();
     let next = AtomicUsize::new(0);
+    let results = Mutex::new(Vec::with_capacity(items.len()));
     std::thread::scope(|scope| {
         for _ in 0..RECOVERY_THREADS {
             scope.spawn(|| {
-                while let Some(slot) = work.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let taken = super::segment::lock(slot).take();
-                    if let Some((log, known)) = taken {
-                        recover_log::recover(&log, &known);
+                while let Some(slot) = items.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let taken = lock(slot).take();
+                    if let Some(item) = taken {
+                        let result = work(item);
+                        lock(&results).push(result);
                     }
                 }
             });
         }
     });
+    results.into_inner().unwrap_or_else(PoisonError::into_inner)
 }

@@ -49,6 +49,8 @@ pub struct StorageOptions {
     pub index_interval_bytes: u32,
     /// Block cache of the index database in bytes.
     pub index_cache_bytes: u64,
+    /// Unclean logs from which on a start syncs the whole file system once, not each of them.
+    pub sync_all_logs_min: usize,
     /// `log.retention.check.interval.ms`.
     pub retention_check_interval: Duration,
     /// `log.cleaner.backoff.ms`.
@@ -75,6 +77,7 @@ impl StorageOptions {
             segment_handles_max: 4096,
             index_interval_bytes: 64 << 10,
             index_cache_bytes: 8 << 20,
+            sync_all_logs_min: 256,
             retention_check_interval: Duration::from_secs(300),
             cleaner_backoff: Duration::from_secs(15),
             cleaner_buffer_bytes: 32 << 20,

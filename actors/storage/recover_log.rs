@@ -12,7 +12,7 @@ use super::producers::{self, ProducerScan, RecoveredState};
 use super::read::locate;
 use super::scan::{Look, Step, Walk};
 use super::segment::{Segment, base_of, lock};
-use super::state_file::LogState;
+use super::state_file::{self, LogState};
 use super::writer;
 use crate::types::{LeaderEpoch, Offset};
 use crate::wire::{BatchHeader, StampedBatch};
@@ -37,23 +37,61 @@ fn io_damage(what: &str) -> impl Fn(io::Error) -> Damage + '_ {
     move |error| format!("{what}: {error}")
 }
 
-/// Recovers `log`, which is fresh and empty; a damaged one is offline afterwards.
-pub(super) fn recover(log: &Log, known: &Known) {
-    if let Err(damage) = find_out(log, known) {
-        log::error!(
-            log:% = log.id(), damage = damage.as_str();
-            "a log is damaged and offline; restore its folder or delete the topic"
-        );
-        log.0.set_offline(damage);
+/// What was found out of a log.
+pub(super) struct Found {
+    pub(super) log: Log,
+    /// Whether its newest segment and its folder have to be synced before the rows are written.
+    pub(super) must_sync: bool,
+    changes: Vec<Change>,
+}
+
+/// Recovers `log`, which is fresh and empty, but for what `Found` leaves to do; a damaged one is
+/// offline afterwards.
+pub(super) fn recover(log: Log, known: &Known) -> Option<Found> {
+    match find_out(&log, known) {
+        Ok((changes, must_sync)) => Some(Found { log, must_sync, changes }),
+        Err(damage) => {
+            give_up(&log, damage);
+            None
+        }
     }
 }
 
-fn find_out(log: &Log, known: &Known) -> Result<(), Damage> {
+fn give_up(log: &Log, damage: Damage) {
+    log::error!(
+        log:% = log.id(), damage = damage.as_str();
+        "a log is damaged and offline; restore its folder or delete the topic"
+    );
+    log.0.set_offline(damage);
+}
+
+impl Found {
+    /// Syncs the log where it must be, unless everything was synced already, and writes its rows.
+    pub(super) fn finish(self, all_synced: bool) {
+        let Self { log, must_sync, changes } = self;
+        if must_sync {
+            let synced = if all_synced { Ok(()) } else { sync_files(&log) };
+            if let Err(error) = synced {
+                return give_up(&log, io_damage("a sync")(error));
+            }
+            lock(&log.0.writer).entries_dirty = false;
+            if let Some(active) = log.0.active() {
+                active.set_dirty(false);
+            }
+        }
+        log.0.shared.index.write(changes);
+    }
+}
+
+/// What is to be written to the index, once the log is synced if it must be.
+fn find_out(log: &Log, known: &Known) -> Result<(Vec<Change>, bool), Damage> {
     let disk = &*log.0.shared.disk;
-    let state = LogState::read(disk, &log.0.dir).map_err(io_damage("its state"))?;
+    let (files, has_state) = files(log).map_err(io_damage("its folder"))?;
+    let state = if has_state { LogState::read(disk, &log.0.dir) } else { Ok(LogState::default()) };
+    let state = state.map_err(io_damage("its state"))?;
     let trusted = known.meta.filter(|meta| meta.cuts == state.cuts);
-    let mut survey = Survey::new(log, trusted.is_some(), known.clean);
-    let segments = survey.segments(&files(log).map_err(io_damage("its folder"))?)?;
+    let mut survey = Survey::new(log, trusted.is_some());
+    let segments = survey.segments(&files)?;
     let first = segments.first().map_or(state.start, |segment| segment.base);
     let mut end = segments.last().map_or(state.start, |segment| segment.end());
     let max_timestamp = segments.iter().map(|segment| segment.max_timestamp()).max();
@@ -74,13 +112,13 @@ fn find_out(log: &Log, known: &Known) -> Result<(), Damage> {
     if let Some(meta) = trusted.filter(|meta| end < meta.recovery_point) {
         return Err(format!("it ends at {end}, but was synced up to {}", meta.recovery_point));
     }
+    // Even where nothing new was found: a write that a killed process had cut back is in the
+    // system's memory alone, and must not come back under what is written there next.
+    let mut must_sync = !known.clean && has_files || proved || replayed;
     if end < state.start {
         restart_at(log, state).map_err(io_damage("restarting it behind deleted records"))?;
         end = state.start;
-    } else if !known.clean && has_files || proved || replayed {
-        // Even where nothing new was found: a write that a killed process had cut back is in the
-        // system's memory alone, and must not come back under what is written there next.
-        sync(log).map_err(io_damage("a sync"))?;
+        must_sync = false;
     }
     log.0.set_start(first.max(state.start));
     lock(&log.0.epochs).truncate(end);
@@ -94,15 +132,17 @@ fn find_out(log: &Log, known: &Known) -> Result<(), Damage> {
         changes.push(active.row().put(log.0.puid));
     }
     changes.push(log.0.meta_row(end, state.cuts));
-    log.0.shared.index.write(changes);
-    Ok(())
+    Ok((changes, must_sync))
 }
 
-/// The segment files by base offset; removes what a crash left half made.
-fn files(log: &Log) -> io::Result<Vec<(Offset, DirEntry)>> {
+/// The segment files by base offset, and whether there is a state file; removes what a crash left
+/// half made.
+fn files(log: &Log) -> io::Result<(Vec<(Offset, DirEntry)>, bool)> {
     let disk = &*log.0.shared.disk;
     let mut found = Vec::new();
+    let mut has_state = false;
     for entry in disk.list(&log.0.dir)? {
+        has_state |= entry.name == state_file::FILE;
         if let Some(base) = base_of(&entry.name) {
             found.push((base, entry));
         } else if entry.name.ends_with(".cleaned") || entry.name.ends_with(".tmp") {
@@ -110,13 +150,12 @@ fn files(log: &Log) -> io::Result<Vec<(Offset, DirEntry)>> {
         }
     }
     found.sort_by_key(|(base, _)| *base);
-    Ok(found)
+    Ok((found, has_state))
 }
 
 /// The look at a log's segments.
 struct Survey<'a> {
     log: &'a Log,
-    clean: bool,
     rows: BTreeMap<Offset, SegmentRow>,
     changes: Vec<Change>,
     /// Something was read that was not known to be synced.
@@ -125,7 +164,7 @@ struct Survey<'a> {
 
 impl<'a> Survey<'a> {
     /// Reads what the index says of the log, where that can be trusted.
-    fn new(log: &'a Log, trusted: bool, clean: bool) -> Self {
+    fn new(log: &'a Log, trusted: bool) -> Self {
         let puid = log.0.puid;
         let index = &log.0.shared.index;
         let mut rows = BTreeMap::new();
@@ -148,7 +187,7 @@ impl<'a> Survey<'a> {
         }
         // What it says of a log that was another then would lead astray.
         let changes = if trusted { Vec::new() } else { remove_log(puid) };
-        Self { log, clean, rows, changes, proved: false }
+        Self { log, rows, changes, proved: false }
     }
 
     fn segments(&mut self, files: &[(Offset, DirEntry)]) -> Result<Vec<Arc<Segment>>, Damage> {
@@ -178,7 +217,9 @@ impl<'a> Survey<'a> {
         is_last: bool,
     ) -> Result<(), Damage> {
         let row = self.rows.get(&segment.base).copied();
-        if let Some(row) = row.filter(|row| row.bytes == bytes && (!is_last || self.clean)) {
+        // Of the last segment of a log that was not closed, what lies behind the row is looked at;
+        // where nothing does, there is no need to open it.
+        if let Some(row) = row.filter(|row| row.bytes == bytes) {
             segment.describe(&row);
             return Ok(());
         }
@@ -305,12 +346,10 @@ fn replay(
     Ok(any)
 }
 
-fn sync(log: &Log) -> io::Result<()> {
+fn sync_files(log: &Log) -> io::Result<()> {
     if let Some(active) = log.0.active() {
         log.0.file(&active, OpenMode::Existing)?.sync()?;
-        active.set_dirty(false);
     }
-    lock(&log.0.writer).entries_dirty = false;
     writer::sync_entries(log)
 }
 

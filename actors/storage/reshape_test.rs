@@ -157,6 +157,35 @@ fn logs_that_are_deleted_together_share_their_syncs() {
 }
 
 #[test]
+fn a_start_with_many_unclean_logs_syncs_the_disk_once() {
+    const LOGS: u64 = 300;
+    let disk = SimDisk::new();
+    let options = options(Path::new("/data"));
+    let index = Arc::new(MemoryIndex::default());
+    let (storage, mut driver) =
+        Storage::open_simulated(options.clone(), Arc::new(disk.clone()), index.clone()).unwrap();
+    for number in 0..LOGS {
+        fill(&storage.create(id(number.into()), LogPolicy::default()), 1, 10);
+    }
+    driver.commit();
+    drop((storage, driver));
+
+    let before = disk.operations();
+    disk.restart();
+    let (storage, driver) =
+        Storage::open_simulated(options.clone(), Arc::new(disk.clone()), index.clone()).unwrap();
+
+    let each = disk.operations() - before;
+    assert!(each < 20, "{each} operations for {LOGS} logs");
+    assert_eq!(storage.logs().len(), usize::try_from(LOGS).unwrap());
+    drop((storage, driver));
+    // What it took for synced must outlast a power loss.
+    disk.crash(1);
+    let (storage, _driver) = Storage::open_simulated(options, Arc::new(disk), index).unwrap();
+    assert!(storage.logs().iter().all(|log| log.log_end_offset() == Offset::clamped(1)));
+}
+
+#[test]
 fn retention_drops_old_segments_and_rolls_the_active_one() {
     let dir = tempfile::tempdir().unwrap();
     let storage = open(dir.path());

@@ -369,6 +369,22 @@ impl Disk for SimDisk {
         Ok(())
     }
 
+    fn sync_all(&self, _: &Path) -> io::Result<()> {
+        let state = &mut *self.state();
+        state.step()?;
+        if state.syncs_lie {
+            return Ok(());
+        }
+        for inode in &mut state.inodes {
+            inode.pending.clear();
+            inode.durable.clone_from(&inode.current);
+        }
+        for change in std::mem::take(&mut state.changes) {
+            apply(&mut state.durable, &change);
+        }
+        Ok(())
+    }
+
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         let state = &mut *self.state();
         if !state.names.contains_key(from) {

@@ -11,7 +11,8 @@ use std::io;
 use std::path::Path;
 
 const VERSION: u8 = 1;
-const FILE: &str = "log.state";
+/// Its name.
+pub(super) const FILE: &str = "log.state";
 
 /// What the file says; zeroes where there is none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

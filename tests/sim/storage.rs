@@ -82,6 +82,8 @@ struct World {
     models: BTreeMap<u64, Model>,
     clock_ms: Arc<AtomicU64>,
     values: u64,
+    /// See [`StorageOptions::sync_all_logs_min`].
+    sync_all_logs_min: usize,
 }
 
 fn id(number: u64) -> LogId {
@@ -109,6 +111,7 @@ impl World {
             models,
             clock_ms: Arc::default(),
             values: 0,
+            sync_all_logs_min: if seed.is_multiple_of(2) { 1 } else { usize::MAX },
         }
     }
 
@@ -128,6 +131,7 @@ impl World {
         options.tail_cache_bytes = 4 << 10;
         options.index_interval_bytes = 512;
         options.segment_handles_max = 3;
+        options.sync_all_logs_min = self.sync_all_logs_min;
         options.fatal = Arc::new(|_| ());
         options
     }
