@@ -13,6 +13,7 @@ cannot be run on this machine, and the last line says why.
 import argparse
 import contextlib
 import dataclasses
+import json
 import os
 import pathlib
 import re
@@ -120,6 +121,24 @@ def need(*commands: str) -> None:
     missing = [command for command in commands if shutil.which(command) is None]
     if missing:
         raise CannotRun(f"not installed: {', '.join(missing)}")
+
+
+def crate_source(name: str) -> pathlib.Path:
+    """The source of a crate that this workspace depends on, as cargo unpacked it."""
+    need("cargo")
+    words = ["cargo", "metadata", "--format-version", "1", "--locked"]
+    answer = subprocess.run(words, cwd=ROOT, stdout=subprocess.PIPE, check=True)
+    manifests = [package["manifest_path"] for package in json.loads(answer.stdout)["packages"] if package["name"] == name]
+    if len(manifests) != 1:
+        raise RuntimeError(f"{len(manifests)} crates are called {name}")
+    return pathlib.Path(manifests[0]).parent
+
+
+def build_step(folder: pathlib.Path, *words: str) -> None:
+    """Runs a command that has to succeed; what it says is shown if it does not."""
+    done = subprocess.run(words, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(words)} ended with {done.returncode}:\n{done.stdout[-4000:]}")
 
 
 def read_allowed(folder: pathlib.Path) -> dict[str, bool]:

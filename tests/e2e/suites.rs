@@ -40,4 +40,6 @@ macro_rules! suites {
 suites! {
     java_clients_and_tools => "java",
     kafka_python => "kafka-python",
+    librdkafka => "librdkafka",
+    rdkafka => "rdkafka",
 }

@@ -142,7 +142,7 @@ fn tools_do_what_apache_kafkas_were_recorded_to_do() {
         ("configs.txt", 9),
         ("produce-consume.txt", 9),
         ("consumer-groups.txt", 12),
-        ("records-and-dirs.txt", 0),
+        ("records-and-dirs.txt", 2),
         ("cluster.txt", 3),
         ("clean-up.txt", 3),
     ] {
