@@ -146,6 +146,19 @@ impl Journal {
         for (log, token) in group.barriers {
             log.0.tell(LogNews::Barrier(token));
         }
+        self.bound_dirty();
+    }
+
+    /// Files with unsynced content stay open, so that no error of theirs is missed; many thousands of
+    /// them would leave no handle for anything else.
+    fn bound_dirty(&mut self) {
+        if self.dirty.len() < self.shared.options.dirty_handles_max {
+            return;
+        }
+        let dirty: Vec<Log> = self.dirty.values().cloned().collect();
+        if let Err(error) = self.sync_all(&dirty) {
+            self.shared.fatal("a segment could not be synced", &error);
+        }
     }
 
     /// Counts a group that had to be made durable.

@@ -49,6 +49,8 @@ pub struct StorageOptions {
     pub index_interval_bytes: u32,
     /// Block cache of the index database in bytes.
     pub index_cache_bytes: u64,
+    /// Segment files with unsynced content, which stay open; past it they are synced first.
+    pub dirty_handles_max: usize,
     /// Unclean logs from which on a start syncs the whole file system once, not each of them.
     pub sync_all_logs_min: usize,
     /// `log.retention.check.interval.ms`.
@@ -77,6 +79,7 @@ impl StorageOptions {
             segment_handles_max: 4096,
             index_interval_bytes: 64 << 10,
             index_cache_bytes: 8 << 20,
+            dirty_handles_max: usize::MAX,
             sync_all_logs_min: 256,
             retention_check_interval: Duration::from_secs(300),
             cleaner_backoff: Duration::from_secs(15),

@@ -186,6 +186,31 @@ fn a_start_with_many_unclean_logs_syncs_the_disk_once() {
 }
 
 #[test]
+fn files_with_unsynced_content_do_not_use_up_all_handles() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut options = options(dir.path());
+    (options.segment_handles_max, options.dirty_handles_max) = (4, 8);
+    let storage = Storage::open(options).unwrap();
+    let topics = dir.path().join("topics");
+    let open = || {
+        let entries = std::fs::read_dir("/proc/self/fd").unwrap();
+        let paths = entries.filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok());
+        paths.filter(|path| path.starts_with(&topics)).count()
+    };
+
+    let mut most = 0;
+    for number in 0..100 {
+        let log = storage.create(id(number), LogPolicy::default());
+        let inbox = listen(&log);
+        fill(&log, 1, 10);
+        settle(&log, &inbox);
+        most = most.max(open());
+    }
+
+    assert!(most <= 4 + 8, "{most} segment files were open");
+}
+
+#[test]
 fn retention_drops_old_segments_and_rolls_the_active_one() {
     let dir = tempfile::tempdir().unwrap();
     let storage = open(dir.path());

@@ -265,6 +265,7 @@ fn within_handle_limit(mut options: StorageOptions) -> StorageOptions {
         if setrlimit(Resource::Nofile, raised).is_ok() { limit.maximum } else { limit.current };
     if let Some(allowed) = allowed.and_then(|allowed| usize::try_from(allowed).ok()) {
         options.segment_handles_max = options.segment_handles_max.min(allowed / 2);
+        options.dirty_handles_max = options.dirty_handles_max.min(allowed / 2);
     }
     options
 }
