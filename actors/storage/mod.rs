@@ -20,6 +20,8 @@
 
 mod cleaned_file;
 mod compaction;
+#[cfg(test)]
+mod damage_test;
 mod disk;
 mod epochs;
 mod error;

@@ -90,7 +90,7 @@ fn find_out(log: &Log, known: &Known) -> Result<(Vec<Change>, bool), Damage> {
     let state = if has_state { LogState::read(disk, &log.0.dir) } else { Ok(LogState::default()) };
     let state = state.map_err(io_damage("its state"))?;
     let trusted = known.meta.filter(|meta| meta.cuts == state.cuts);
-    let mut survey = Survey::new(log, trusted.is_some());
+    let mut survey = Survey::new(log, trusted.is_some(), known.clean);
     let segments = survey.segments(&files)?;
     let first = segments.first().map_or(state.start, |segment| segment.base);
     let mut end = segments.last().map_or(state.start, |segment| segment.end());
@@ -156,6 +156,8 @@ fn files(log: &Log) -> io::Result<(Vec<(Offset, DirEntry)>, bool)> {
 /// The look at a log's segments.
 struct Survey<'a> {
     log: &'a Log,
+    /// The folder was closed in order: all of it was synced.
+    clean: bool,
     rows: BTreeMap<Offset, SegmentRow>,
     changes: Vec<Change>,
     /// Something was read that was not known to be synced.
@@ -164,7 +166,7 @@ struct Survey<'a> {
 
 impl<'a> Survey<'a> {
     /// Reads what the index says of the log, where that can be trusted.
-    fn new(log: &'a Log, trusted: bool) -> Self {
+    fn new(log: &'a Log, trusted: bool, clean: bool) -> Self {
         let puid = log.0.puid;
         let index = &log.0.shared.index;
         let mut rows = BTreeMap::new();
@@ -187,7 +189,7 @@ impl<'a> Survey<'a> {
         }
         // What it says of a log that was another then would lead astray.
         let changes = if trusted { Vec::new() } else { remove_log(puid) };
-        Self { log, rows, changes, proved: false }
+        Self { log, clean, rows, changes, proved: false }
     }
 
     fn segments(&mut self, files: &[(Offset, DirEntry)]) -> Result<Vec<Arc<Segment>>, Damage> {
@@ -246,6 +248,11 @@ impl<'a> Survey<'a> {
             return Err(format!("segment {base} is damaged at byte {at}, before the log's end"));
         }
         let lost = bytes - row.bytes;
+        if self.clean {
+            // No write was under way that a crash could have torn.
+            let (base, at) = (segment.base, row.bytes);
+            return Err(format!("segment {base} is damaged at byte {at}, and was closed in order"));
+        }
         log::warn!(log:% = self.log.id(), end:% = row.end, lost; "cut a torn tail off a log");
         self.proved = true;
         let file = self.log.0.file(segment, OpenMode::Existing);

@@ -1,0 +1,145 @@
+//! Files that were damaged between two starts: bits flipped at places that seeds name.
+
+use super::store_test::{bases, fill, id, listen, open, settle};
+use super::*;
+use crate::wire::BatchHeader;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Batches of the log that is damaged.
+const BATCHES: i64 = 8;
+/// Places that are tried.
+const SEEDS: u64 = 40;
+/// Of a batch's header neither the base offset nor the leader epoch is covered by its sum.
+const COVERED_FROM: u64 = 16;
+/// The header of a record in a write-ahead file.
+const RECORD_HEADER_BYTES: u64 = 60;
+
+/// A folder with one log, each batch acknowledged for itself, and its copy as of a killed process.
+fn killed() -> (tempfile::TempDir, PathBuf) {
+    let dir = tempfile::tempdir().unwrap();
+    let storage = open(&dir.path().join("first"));
+    let log = storage.create(id(1), LogPolicy::default());
+    let inbox = listen(&log);
+    for _ in 0..BATCHES {
+        fill(&log, 1, 100);
+        settle(&log, &inbox);
+    }
+    let copy = dir.path().join("copy");
+    copy_dir(&dir.path().join("first"), &copy);
+    drop(storage);
+    (dir, copy)
+}
+
+fn copy_dir(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let (entry, target) = (entry.unwrap().path(), to);
+        let target = target.join(entry.file_name().unwrap());
+        if entry.is_dir() {
+            copy_dir(&entry, &target);
+        } else {
+            fs::copy(&entry, target).unwrap();
+        }
+    }
+}
+
+fn segment(dir: &Path) -> PathBuf {
+    let folder = fs::read_dir(dir.join("topics")).unwrap().next().unwrap().unwrap().path();
+    folder.join("00000000000000000000.log")
+}
+
+/// The file that holds the acknowledged records: others were made in advance.
+fn write_ahead_file(dir: &Path) -> PathBuf {
+    let files = fs::read_dir(dir.join("wal")).unwrap().map(|entry| entry.unwrap().path());
+    let mut written = files.filter(|path| fs::read(path).unwrap().starts_with(b"OTWL"));
+    written.next().unwrap()
+}
+
+fn flip(path: &Path, position: u64, bit: u64) {
+    let mut content = fs::read(path).unwrap();
+    content[usize::try_from(position).unwrap()] ^= 1 << bit;
+    fs::write(path, content).unwrap();
+}
+
+fn batch_bytes(path: &Path) -> u64 {
+    BatchHeader::parse(&fs::read(path).unwrap()).unwrap().size_bytes as u64
+}
+
+/// A place in a batch whose change its sum has to show.
+fn covered_place(dice: &mut Dice, path: &Path) -> u64 {
+    let size = batch_bytes(path);
+    let batch = dice.below(u64::try_from(BATCHES).unwrap());
+    batch * size + COVERED_FROM + dice.below(size - COVERED_FROM)
+}
+
+#[test]
+fn damage_in_a_log_that_was_closed_in_order_is_never_cut_away() {
+    for seed in 0..SEEDS {
+        let mut dice = Dice::new(seed);
+        let dir = tempfile::tempdir().unwrap();
+        let storage = open(dir.path());
+        let log = storage.create(id(1), LogPolicy::default());
+        let inbox = listen(&log);
+        fill(&log, BATCHES, 100);
+        settle(&log, &inbox);
+        drop((log, storage));
+        fs::remove_dir_all(dir.path().join("index")).unwrap();
+        let path = segment(dir.path());
+        let before = fs::metadata(&path).unwrap().len();
+        flip(&path, covered_place(&mut dice, &path), dice.below(8));
+
+        let storage = open(dir.path());
+
+        let log = storage.log(id(1)).unwrap();
+        assert!(
+            log.offline().is_some(),
+            "seed {seed}: the log goes on to {}",
+            log.log_end_offset()
+        );
+        assert_eq!(fs::metadata(&path).unwrap().len(), before, "seed {seed}: it was cut");
+    }
+}
+
+#[test]
+fn damage_behind_the_last_sync_is_made_good_from_the_write_ahead_file() {
+    let (_dir, copy) = killed();
+    for seed in 0..SEEDS {
+        let mut dice = Dice::new(seed);
+        let dir = tempfile::tempdir().unwrap();
+        copy_dir(&copy, dir.path());
+        if dice.below(2) == 0 {
+            fs::remove_dir_all(dir.path().join("index")).unwrap();
+        }
+        let path = segment(dir.path());
+        flip(&path, covered_place(&mut dice, &path), dice.below(8));
+
+        let storage = open(dir.path());
+
+        let log = storage.log(id(1)).unwrap();
+        assert_eq!(log.offline(), None, "seed {seed}");
+        let all: Vec<i64> = (0..BATCHES).collect();
+        assert_eq!(bases(&log, 0, 700), all, "seed {seed}");
+    }
+}
+
+#[test]
+fn a_write_ahead_file_ends_at_its_damaged_record_and_counts_up_to_there() {
+    let (_dir, copy) = killed();
+    let record_bytes = RECORD_HEADER_BYTES + batch_bytes(&segment(&copy));
+    for seed in 0..SEEDS {
+        let mut dice = Dice::new(seed);
+        let dir = tempfile::tempdir().unwrap();
+        copy_dir(&copy, dir.path());
+        // As after a power loss that took all segments along.
+        fs::remove_dir_all(dir.path().join("topics")).unwrap();
+        let position = dice.below(record_bytes * u64::try_from(BATCHES).unwrap());
+        flip(&write_ahead_file(dir.path()), position, dice.below(8));
+
+        let storage = open(dir.path());
+
+        let whole = i64::try_from(position / record_bytes).unwrap();
+        let found = storage.log(id(1)).map_or_else(Vec::new, |log| bases(&log, 0, 700));
+        assert_eq!(found, (0..whole).collect::<Vec<i64>>(), "seed {seed}");
+    }
+}
