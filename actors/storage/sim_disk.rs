@@ -149,6 +149,8 @@ struct State {
     room: Option<usize>,
     /// A planted bug: syncs answer, and do nothing.
     syncs_lie: bool,
+    /// A planted bug: truncations answer, and do nothing.
+    truncations_lie: bool,
 }
 
 impl State {
@@ -219,6 +221,11 @@ impl SimDisk {
     /// Plants a bug: from now on a sync reports success without doing anything.
     pub fn lie_about_syncs(&self) {
         self.state().syncs_lie = true;
+    }
+
+    /// Plants a bug: from now on a truncation reports success without doing anything.
+    pub fn lie_about_truncations(&self) {
+        self.state().truncations_lie = true;
     }
 
     /// The machine is back after a power loss: of what was not synced, `seed` says what is there.
@@ -308,6 +315,9 @@ impl DiskFile for SimFile {
     fn truncate(&self, bytes: u64) -> io::Result<()> {
         let bytes = usize::try_from(bytes).map_err(io::Error::other)?;
         let state = &mut *self.disk.state();
+        if state.truncations_lie {
+            return state.step();
+        }
         let inode = state.inode(self.inode)?;
         inode.current.resize(bytes, 0);
         inode.pending.push(Pending::Truncate(bytes));

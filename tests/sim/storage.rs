@@ -75,9 +75,9 @@ impl Model {
     }
 }
 
-struct World {
-    dice: Dice,
-    disk: SimDisk,
+pub(crate) struct World {
+    pub(crate) dice: Dice,
+    pub(crate) disk: SimDisk,
     indexes: Vec<MemoryIndex>,
     models: BTreeMap<u64, Model>,
     clock_ms: Arc<AtomicU64>,
@@ -91,7 +91,7 @@ fn id(number: u64) -> LogId {
 }
 
 impl World {
-    fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         let mut dice = Dice::new(seed);
         let models = (0..LOGS).map(|number| {
             let flush_messages = [1, 1, 5, FLUSH_MESSAGES_NEVER][dice.below(4) as usize];
@@ -137,7 +137,7 @@ impl World {
     }
 
     /// Opens the folder and checks it; `None` where the machine crashed meanwhile.
-    fn open(&mut self) -> Result<Option<(Storage, Driver)>, String> {
+    pub(crate) fn open(&mut self) -> Result<Option<(Storage, Driver)>, String> {
         let index = Arc::new(self.index().clone());
         let opened = Storage::open_simulated(self.options(), Arc::new(self.disk.clone()), index);
         if self.disk.has_crashed() {
@@ -178,7 +178,7 @@ impl World {
     }
 
     /// Works until the machine stops, or for a while.
-    fn live(&mut self, storage: &Storage, driver: &mut Driver) {
+    pub(crate) fn live(&mut self, storage: &Storage, driver: &mut Driver, steps: u64) {
         let mut logs = BTreeMap::new();
         for (number, model) in &mut self.models {
             let log = storage.create(id(*number), model.policy.clone());
@@ -186,7 +186,7 @@ impl World {
             log.set_listener(Arc::clone(&model.news) as Arc<dyn LogListener>);
             logs.insert(*number, log);
         }
-        for _ in 0..STEPS {
+        for _ in 0..steps {
             if self.disk.has_crashed() {
                 break;
             }
@@ -253,7 +253,7 @@ impl World {
     }
 
     /// The machine stops, and comes back.
-    fn crash(&mut self) -> bool {
+    pub(crate) fn crash(&mut self) -> bool {
         let power_loss = self.dice.below(3) > 0;
         if power_loss {
             let seed = self.dice.roll();
@@ -274,7 +274,7 @@ impl World {
     }
 
     /// What was found after a crash, against what had to be.
-    fn check(&mut self, storage: &Storage, power_loss: bool) -> Result<(), String> {
+    pub(crate) fn check(&mut self, storage: &Storage, power_loss: bool) -> Result<(), String> {
         for (number, model) in &mut self.models {
             let promised = !power_loss || model.policy.flush_messages == 1;
             let must = if promised { model.acknowledged } else { 0 };
@@ -373,7 +373,7 @@ fn run(seed: u64, lie: bool) -> Result<(), String> {
             power_loss = false;
             let left = world.dice.below(400);
             world.disk.crash_after(left);
-            world.live(&storage, &mut driver);
+            world.live(&storage, &mut driver, STEPS);
         }
         fresh = false;
         drop((storage, driver));
