@@ -109,6 +109,13 @@ impl ControllerHandle {
         })
     }
 
+    /// Names of groups that have dynamic configs.
+    pub fn configured_groups(&self, now: Now) -> Pending<Vec<String>> {
+        self.ask(now, Request::ConfiguredGroups, |answer| {
+            if let Answer::ConfiguredGroups(groups) = answer { Some(Ok(groups)) } else { None }
+        })
+    }
+
     /// A producer id that nobody has had.
     pub fn new_producer_id(&self, now: Now) -> Pending<ProducerId> {
         self.ask(now, Request::NewProducerId, |answer| {

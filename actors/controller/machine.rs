@@ -144,6 +144,10 @@ impl ReplicatedMachine for ControllerMachine {
                 records: Vec::new(),
                 answer: Answer::Configs(self.state.configs_of(&resource)),
             },
+            Request::ConfiguredGroups => Decision {
+                records: Vec::new(),
+                answer: Answer::ConfiguredGroups(self.state.configured_groups()),
+            },
             Request::NewProducerId => self.new_producer_id(),
             Request::AllocateProducerIds => self.allocate_producer_ids(),
         }

@@ -19,6 +19,7 @@ pub(super) fn report(answer: &Answer) {
         Answer::ConfigsAltered(results) => results.iter().for_each(altered),
         Answer::Started(_)
         | Answer::Configs(_)
+        | Answer::ConfiguredGroups(_)
         | Answer::ProducerId(_)
         | Answer::ProducerIds(_) => {}
     }

@@ -24,6 +24,8 @@ pub enum Request {
     AlterConfigs(AlterConfigs),
     /// The dynamic configs of a resource.
     ConfigsOf(ConfigResource),
+    /// Names of groups that have dynamic configs.
+    ConfiguredGroups,
     /// One producer id that nobody has had.
     NewProducerId,
     /// A whole block of producer ids that nobody has had.
@@ -48,6 +50,8 @@ pub enum Answer {
     ConfigsAltered(Vec<ConfigsAltered>),
     /// To [`Request::ConfigsOf`]; empty if nothing is set.
     Configs(Arc<BTreeMap<String, String>>),
+    /// To [`Request::ConfiguredGroups`].
+    ConfiguredGroups(Vec<String>),
     /// To [`Request::NewProducerId`].
     ProducerId(Result<ProducerId, ControllerError>),
     /// To [`Request::AllocateProducerIds`].

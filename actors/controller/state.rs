@@ -135,6 +135,17 @@ impl ClusterState {
         found.map(Arc::clone).unwrap_or_default()
     }
 
+    /// Names of groups that have dynamic configs.
+    #[must_use]
+    pub fn configured_groups(&self) -> Vec<String> {
+        let set = self.configs.iter().filter(|(_, configs)| !configs.is_empty());
+        set.filter_map(|(resource, _)| match resource {
+            ConfigResource::Group(name) => Some(name.clone()),
+            ConfigResource::Topic(_) | ConfigResource::Broker(_) => None,
+        })
+        .collect()
+    }
+
     /// The first producer id that nobody has had.
     #[must_use]
     pub const fn next_producer_id(&self) -> i64 {

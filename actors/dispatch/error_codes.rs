@@ -8,9 +8,11 @@ use crate::types::Metrics;
 use kafka_protocol::messages::{
     AlterConfigsResponse, ApiVersionsResponse, CreatePartitionsResponse, CreateTopicsResponse,
     DeleteGroupsResponse, DeleteRecordsResponse, DeleteTopicsResponse, DescribeClusterResponse,
-    DescribeConfigsResponse, DescribeGroupsResponse, FindCoordinatorResponse, HeartbeatResponse,
-    IncrementalAlterConfigsResponse, InitProducerIdResponse, JoinGroupResponse, LeaveGroupResponse,
-    ListGroupsResponse, ListOffsetsResponse, ListPartitionReassignmentsResponse, MetadataResponse,
+    DescribeConfigsResponse, DescribeGroupsResponse, DescribeLogDirsResponse,
+    DescribeTopicPartitionsResponse, ElectLeadersResponse, FindCoordinatorResponse,
+    HeartbeatResponse, IncrementalAlterConfigsResponse, InitProducerIdResponse, JoinGroupResponse,
+    LeaveGroupResponse, ListConfigResourcesResponse, ListGroupsResponse, ListOffsetsResponse,
+    ListPartitionReassignmentsResponse, ListTransactionsResponse, MetadataResponse,
     OffsetCommitResponse, OffsetDeleteResponse, OffsetFetchResponse, OffsetForLeaderEpochResponse,
     ProduceResponse, SyncGroupResponse,
 };
@@ -55,15 +57,20 @@ error_codes! {
     DescribeClusterResponse: error_code;
     DescribeConfigsResponse: results/error_code;
     DescribeGroupsResponse: groups/error_code;
+    DescribeLogDirsResponse: error_code, results/error_code;
+    DescribeTopicPartitionsResponse: topics/error_code, topics/partitions/error_code;
+    ElectLeadersResponse: error_code, replica_election_results/partition_result/error_code;
     FindCoordinatorResponse: error_code, coordinators/error_code;
     HeartbeatResponse: error_code;
     IncrementalAlterConfigsResponse: responses/error_code;
     InitProducerIdResponse: error_code;
     JoinGroupResponse: error_code;
     LeaveGroupResponse: error_code, members/error_code;
+    ListConfigResourcesResponse: error_code;
     ListGroupsResponse: error_code;
     ListOffsetsResponse: topics/partitions/error_code;
     ListPartitionReassignmentsResponse: error_code;
+    ListTransactionsResponse: error_code;
     MetadataResponse: error_code, topics/error_code, topics/partitions/error_code;
     OffsetCommitResponse: topics/partitions/error_code;
     OffsetDeleteResponse: error_code, topics/partitions/error_code;

@@ -28,7 +28,7 @@ use std::sync::Arc;
 
 /// All operations that a topic knows (`AclEntry.supportedOperations`), as bits of their codes:
 /// without an authorizer everyone may do everything.
-const TOPIC_OPERATIONS: i32 = 0b1101_1111_1000;
+pub(super) const TOPIC_OPERATIONS: i32 = 0b1101_1111_1000;
 /// The same of the cluster.
 pub(super) const CLUSTER_OPERATIONS: i32 = 0b1_1111_1010_0000;
 

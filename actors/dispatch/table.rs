@@ -6,21 +6,24 @@ use super::answer::{Ask, Closed, Form, Outcome, Pending};
 use super::{Broker, Session};
 use super::{
     alter_configs, api_versions, create_partitions, create_topics, delete_groups, delete_records,
-    delete_topics, describe_cluster, describe_configs, describe_groups, fetch, find_coordinator,
-    heartbeat, incremental_alter_configs, init_producer_id, join_group, leave_group, list_groups,
-    list_offsets, list_partition_reassignments, metadata, offset_commit, offset_delete,
-    offset_fetch, offset_for_leader_epoch, produce, sync_group,
+    delete_topics, describe_cluster, describe_configs, describe_groups, describe_log_dirs,
+    describe_topic_partitions, elect_leaders, fetch, find_coordinator, heartbeat,
+    incremental_alter_configs, init_producer_id, join_group, leave_group, list_config_resources,
+    list_groups, list_offsets, list_partition_reassignments, list_transactions, metadata,
+    offset_commit, offset_delete, offset_fetch, offset_for_leader_epoch, produce, sync_group,
 };
 use crate::wire::{RequestHead, decode, encode_response};
 use bytes::Bytes;
 use kafka_protocol::messages::{
     AlterConfigsRequest, ApiKey, ApiVersionsRequest, CreatePartitionsRequest, CreateTopicsRequest,
     DeleteGroupsRequest, DeleteRecordsRequest, DeleteTopicsRequest, DescribeClusterRequest,
-    DescribeConfigsRequest, DescribeGroupsRequest, FetchRequest, FindCoordinatorRequest,
+    DescribeConfigsRequest, DescribeGroupsRequest, DescribeLogDirsRequest,
+    DescribeTopicPartitionsRequest, ElectLeadersRequest, FetchRequest, FindCoordinatorRequest,
     HeartbeatRequest, IncrementalAlterConfigsRequest, InitProducerIdRequest, JoinGroupRequest,
-    LeaveGroupRequest, ListGroupsRequest, ListOffsetsRequest, ListPartitionReassignmentsRequest,
-    MetadataRequest, OffsetCommitRequest, OffsetDeleteRequest, OffsetFetchRequest,
-    OffsetForLeaderEpochRequest, ProduceRequest, SyncGroupRequest,
+    LeaveGroupRequest, ListConfigResourcesRequest, ListGroupsRequest, ListOffsetsRequest,
+    ListPartitionReassignmentsRequest, ListTransactionsRequest, MetadataRequest,
+    OffsetCommitRequest, OffsetDeleteRequest, OffsetFetchRequest, OffsetForLeaderEpochRequest,
+    ProduceRequest, SyncGroupRequest,
 };
 use kafka_protocol::protocol::{Message, Request, VersionRange};
 
@@ -128,12 +131,17 @@ apis! {
     OffsetForLeaderEpoch OffsetForLeaderEpochRequest 2..=4 => offset_for_leader_epoch::start;
     DescribeConfigs DescribeConfigsRequest 1..=4 => describe_configs::start;
     AlterConfigs AlterConfigsRequest 0..=2 => alter_configs::start;
+    DescribeLogDirs DescribeLogDirsRequest 1..=4 => describe_log_dirs::start;
     CreatePartitions CreatePartitionsRequest 0..=3 => create_partitions::start;
     DeleteGroups DeleteGroupsRequest 0..=2 => delete_groups::start;
+    ElectLeaders ElectLeadersRequest 0..=2 => elect_leaders::start;
     IncrementalAlterConfigs IncrementalAlterConfigsRequest 0..=1 => incremental_alter_configs::start;
     ListPartitionReassignments ListPartitionReassignmentsRequest 0..=0 => list_partition_reassignments::start;
     OffsetDelete OffsetDeleteRequest 0..=0 => offset_delete::start;
     DescribeCluster DescribeClusterRequest 0..=2 => describe_cluster::start;
+    ListTransactions ListTransactionsRequest 0..=1 => list_transactions::start;
+    ListConfigResources ListConfigResourcesRequest 0..=1 => list_config_resources::start;
+    DescribeTopicPartitions DescribeTopicPartitionsRequest 0..=0 => describe_topic_partitions::start;
 }
 
 /// How a request of this key may overlap with others of its connection.

@@ -62,6 +62,9 @@ pub fn frame_bytes_max(
                 | ApiKey::DeleteRecords
                 | ApiKey::DescribeGroups
                 | ApiKey::DeleteGroups
+                | ApiKey::DescribeLogDirs
+                | ApiKey::DescribeTopicPartitions
+                | ApiKey::ElectLeaders
                 | ApiKey::OffsetDelete
                 | ApiKey::LeaveGroup
                 | ApiKey::TxnOffsetCommit

@@ -89,6 +89,10 @@ impl Walk<'_> {
         let read = match field.kind {
             Kind::Fixed(bytes) => return self.cursor.skip(bytes).map_err(at),
             Kind::Structure(fields) => return self.structure(fields),
+            Kind::Optional(fields) => {
+                let [is_there] = self.cursor.array().map_err(at)?;
+                return if is_there == 1 { self.structure(fields) } else { Ok(()) };
+            }
             Kind::Text => self.text_length(),
             Kind::Bytes | Kind::Numbers(_) | Kind::Texts | Kind::Structures { .. } => self.length(),
         };
@@ -97,7 +101,7 @@ impl Walk<'_> {
             return if is_nullable { Ok(()) } else { Err(DecodeError::Null { field: field.name }) };
         };
         match field.kind {
-            Kind::Text | Kind::Bytes | Kind::Fixed(_) | Kind::Structure(_) => {
+            Kind::Text | Kind::Bytes | Kind::Fixed(_) | Kind::Structure(_) | Kind::Optional(_) => {
                 self.cursor.skip(count).map_err(at)
             }
             Kind::Numbers(bytes) => {

@@ -12,11 +12,13 @@ use bytes::{Buf, BytesMut};
 use kafka_protocol::messages::{
     AlterConfigsRequest, ApiVersionsRequest, CreatePartitionsRequest, CreateTopicsRequest,
     DeleteGroupsRequest, DeleteRecordsRequest, DeleteTopicsRequest, DescribeClusterRequest,
-    DescribeConfigsRequest, DescribeGroupsRequest, FetchRequest, FindCoordinatorRequest,
+    DescribeConfigsRequest, DescribeGroupsRequest, DescribeLogDirsRequest,
+    DescribeTopicPartitionsRequest, ElectLeadersRequest, FetchRequest, FindCoordinatorRequest,
     HeartbeatRequest, IncrementalAlterConfigsRequest, InitProducerIdRequest, JoinGroupRequest,
-    LeaveGroupRequest, ListGroupsRequest, ListOffsetsRequest, ListPartitionReassignmentsRequest,
-    MetadataRequest, OffsetCommitRequest, OffsetDeleteRequest, OffsetFetchRequest,
-    OffsetForLeaderEpochRequest, ProduceRequest, SyncGroupRequest,
+    LeaveGroupRequest, ListConfigResourcesRequest, ListGroupsRequest, ListOffsetsRequest,
+    ListPartitionReassignmentsRequest, ListTransactionsRequest, MetadataRequest,
+    OffsetCommitRequest, OffsetDeleteRequest, OffsetFetchRequest, OffsetForLeaderEpochRequest,
+    ProduceRequest, SyncGroupRequest,
 };
 use kafka_protocol::protocol::HeaderVersion;
 use std::fmt::Debug;
@@ -32,7 +34,8 @@ macro_rules! for_each_request {
             DescribeConfigsRequest, CreatePartitionsRequest, IncrementalAlterConfigsRequest,
             ListPartitionReassignmentsRequest, DescribeClusterRequest, DeleteGroupsRequest,
             OffsetDeleteRequest, DeleteRecordsRequest,
-            AlterConfigsRequest)
+            AlterConfigsRequest, DescribeLogDirsRequest, ElectLeadersRequest,
+            ListConfigResourcesRequest, DescribeTopicPartitionsRequest, ListTransactionsRequest)
     };
     ($function:ident: $($request:ident),+) => { $($function::<$request>();)+ };
 }
@@ -117,6 +120,11 @@ impl Make<'_> {
                 self.out.extend_from_slice(&[0xfe; 4][..count]);
             }
             Kind::Structure(fields) => self.structure(fields),
+            Kind::Optional(_) if self.random.below(4) == 0 => self.out.extend_from_slice(&[0xff]),
+            Kind::Optional(fields) => {
+                self.out.extend_from_slice(&[1]);
+                self.structure(fields);
+            }
             Kind::Numbers(bytes) => {
                 self.length(Some(count), false);
                 self.out.extend_from_slice(&[0x11; 32][..bytes * count]);

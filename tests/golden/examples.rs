@@ -1,5 +1,8 @@
 //! One of every request at every version, made by the codec's own encoder, lists filled.
 
+#[path = "examples_admin.rs"]
+mod admin;
+
 use crate::read::{Refused, read, show};
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::messages::alter_configs_request::{
@@ -113,6 +116,7 @@ pub(crate) fn all() -> Vec<Example> {
     add(&mut all, incremental_alter_configs);
     add(&mut all, list_partition_reassignments);
     add(&mut all, describe_cluster);
+    admin::add_all(&mut all);
     all
 }
 
@@ -461,7 +465,7 @@ fn every_request_at_every_version_is_read_as_it_was_written() {
         assert_eq!((head.correlation_id, head.client_id.as_deref()), (4711, Some("example")));
         assert_eq!(shown, example.shown, "{what}");
     }
-    assert_eq!(examples.len(), 164, "requests and versions that are covered");
+    assert_eq!(examples.len(), 177, "requests and versions that are covered");
 }
 
 #[test]

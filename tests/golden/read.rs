@@ -4,11 +4,13 @@ use bytes::{Bytes, BytesMut};
 use kafka_protocol::messages::{
     AlterConfigsRequest, ApiVersionsRequest, CreatePartitionsRequest, CreateTopicsRequest,
     DeleteGroupsRequest, DeleteRecordsRequest, DeleteTopicsRequest, DescribeClusterRequest,
-    DescribeConfigsRequest, DescribeGroupsRequest, FetchRequest, FindCoordinatorRequest,
+    DescribeConfigsRequest, DescribeGroupsRequest, DescribeLogDirsRequest,
+    DescribeTopicPartitionsRequest, ElectLeadersRequest, FetchRequest, FindCoordinatorRequest,
     HeartbeatRequest, IncrementalAlterConfigsRequest, InitProducerIdRequest, JoinGroupRequest,
-    LeaveGroupRequest, ListGroupsRequest, ListOffsetsRequest, ListPartitionReassignmentsRequest,
-    MetadataRequest, OffsetCommitRequest, OffsetDeleteRequest, OffsetFetchRequest,
-    OffsetForLeaderEpochRequest, ProduceRequest, RequestHeader, SyncGroupRequest,
+    LeaveGroupRequest, ListConfigResourcesRequest, ListGroupsRequest, ListOffsetsRequest,
+    ListPartitionReassignmentsRequest, ListTransactionsRequest, MetadataRequest,
+    OffsetCommitRequest, OffsetDeleteRequest, OffsetFetchRequest, OffsetForLeaderEpochRequest,
+    ProduceRequest, RequestHeader, SyncGroupRequest,
 };
 use kafka_protocol::protocol::{Encodable, Request};
 use ottla_actors::wire::{DecodeError, FrameError, RequestHead, decode};
@@ -94,5 +96,6 @@ decode_by_key! {
     DeleteTopicsRequest InitProducerIdRequest OffsetForLeaderEpochRequest DescribeConfigsRequest
     CreatePartitionsRequest IncrementalAlterConfigsRequest ListPartitionReassignmentsRequest
     DescribeClusterRequest DeleteGroupsRequest OffsetDeleteRequest DeleteRecordsRequest
-    AlterConfigsRequest
+    AlterConfigsRequest DescribeLogDirsRequest ElectLeadersRequest ListConfigResourcesRequest
+    DescribeTopicPartitionsRequest ListTransactionsRequest
 }

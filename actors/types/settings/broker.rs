@@ -126,6 +126,8 @@ broker_settings! {
     default_replication_factor: i16 = int("default.replication.factor");
     /// `delete.topic.enable`
     delete_topic_enable: bool = flag("delete.topic.enable");
+    /// `max.request.partition.size.limit`
+    max_request_partition_size_limit: usize = int("max.request.partition.size.limit");
     /// `min.insync.replicas`
     min_insync_replicas: u32 = int("min.insync.replicas");
     /// `message.max.bytes`

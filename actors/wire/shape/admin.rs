@@ -1,6 +1,8 @@
 //! Shapes of requests that change or describe topics and configs.
 
-use super::table::{Shape, boolean, int8, int16, int32, int32s, int64, list, text, texts, uuid};
+use super::table::{
+    Shape, boolean, int8, int8s, int16, int32, int32s, int64, list, text, texts, uuid,
+};
 use kafka_protocol::messages::alter_configs_request::{
     AlterConfigsResource as ReplacedResource, AlterableConfig as ReplacedConfig,
 };
@@ -15,14 +17,16 @@ use kafka_protocol::messages::delete_records_request::{
 };
 use kafka_protocol::messages::delete_topics_request::DeleteTopicState;
 use kafka_protocol::messages::describe_configs_request::DescribeConfigsResource;
+use kafka_protocol::messages::describe_log_dirs_request::DescribableLogDirTopic;
+use kafka_protocol::messages::elect_leaders_request::TopicPartitions;
 use kafka_protocol::messages::incremental_alter_configs_request::{
     AlterConfigsResource, AlterableConfig,
 };
 use kafka_protocol::messages::list_partition_reassignments_request::ListPartitionReassignmentsTopics;
 use kafka_protocol::messages::{
     AlterConfigsRequest, CreatePartitionsRequest, CreateTopicsRequest, DeleteRecordsRequest,
-    DeleteTopicsRequest, DescribeConfigsRequest, IncrementalAlterConfigsRequest,
-    ListPartitionReassignmentsRequest,
+    DeleteTopicsRequest, DescribeConfigsRequest, DescribeLogDirsRequest, ElectLeadersRequest,
+    IncrementalAlterConfigsRequest, ListConfigResourcesRequest, ListPartitionReassignmentsRequest,
 };
 
 pub(super) const SHAPES: &[Shape] = &[
@@ -136,6 +140,21 @@ pub(super) const SHAPES: &[Shape] = &[
             boolean("validate_only"),
         ],
     ),
+    Shape::of::<DescribeLogDirsRequest>(
+        2,
+        &[list::<DescribableLogDirTopic>("topics", &[text("topic"), int32s("partitions")])
+            .nullable(0)],
+    ),
+    Shape::of::<ElectLeadersRequest>(
+        2,
+        &[
+            int8("election_type").from(1),
+            list::<TopicPartitions>("topic_partitions", &[text("topic"), int32s("partitions")])
+                .nullable(0),
+            int32("timeout_ms"),
+        ],
+    ),
+    Shape::of::<ListConfigResourcesRequest>(0, &[int8s("resource_types").from(1)]),
     Shape::of::<ListPartitionReassignmentsRequest>(
         0,
         &[

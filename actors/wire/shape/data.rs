@@ -1,8 +1,10 @@
 //! Shapes of requests about records, offsets and the cluster's picture.
 
 use super::table::{
-    Shape, boolean, bytes, int8, int16, int32, int32s, int64, list, structure, text, uuid,
+    Shape, boolean, bytes, int8, int16, int32, int32s, int64, int64s, list, optional, structure,
+    text, texts, uuid,
 };
+use kafka_protocol::messages::describe_topic_partitions_request::TopicRequest;
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic, ForgottenTopic};
 use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
@@ -11,8 +13,9 @@ use kafka_protocol::messages::offset_for_leader_epoch_request::{
 };
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::{
-    ApiVersionsRequest, DescribeClusterRequest, FetchRequest, InitProducerIdRequest,
-    ListOffsetsRequest, MetadataRequest, OffsetForLeaderEpochRequest, ProduceRequest,
+    ApiVersionsRequest, DescribeClusterRequest, DescribeTopicPartitionsRequest, FetchRequest,
+    InitProducerIdRequest, ListOffsetsRequest, ListTransactionsRequest, MetadataRequest,
+    OffsetForLeaderEpochRequest, ProduceRequest,
 };
 
 pub(super) const SHAPES: &[Shape] = &[
@@ -147,6 +150,23 @@ pub(super) const SHAPES: &[Shape] = &[
             boolean("include_cluster_authorized_operations"),
             int8("endpoint_type").from(1),
             boolean("include_fenced_brokers").from(2),
+        ],
+    ),
+    Shape::of::<DescribeTopicPartitionsRequest>(
+        0,
+        &[
+            list::<TopicRequest>("topics", &[text("name")]),
+            int32("response_partition_limit"),
+            optional("cursor", &[text("topic_name"), int32("partition_index")]),
+        ],
+    ),
+    Shape::of::<ListTransactionsRequest>(
+        0,
+        &[
+            texts("state_filters"),
+            int64s("producer_id_filters"),
+            int64("duration_filter").from(1),
+            text("transactional_id_pattern").from(2).nullable(2),
         ],
     ),
 ];

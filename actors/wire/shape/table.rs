@@ -56,6 +56,8 @@ pub(super) enum Kind {
     Bytes,
     /// A structure in its place.
     Structure(&'static [Field]),
+    /// A byte, and behind it a structure if the byte is 1.
+    Optional(&'static [Field]),
     /// A list of numbers of this many bytes.
     Numbers(usize),
     /// A list of texts.
@@ -138,8 +140,20 @@ pub(super) const fn structure(name: &'static str, fields: &'static [Field]) -> F
     Field::new(name, Kind::Structure(fields))
 }
 
+pub(super) const fn optional(name: &'static str, fields: &'static [Field]) -> Field {
+    Field::new(name, Kind::Optional(fields))
+}
+
+pub(super) const fn int8s(name: &'static str) -> Field {
+    Field::new(name, Kind::Numbers(1))
+}
+
 pub(super) const fn int32s(name: &'static str) -> Field {
     Field::new(name, Kind::Numbers(4))
+}
+
+pub(super) const fn int64s(name: &'static str) -> Field {
+    Field::new(name, Kind::Numbers(8))
 }
 
 pub(super) const fn texts(name: &'static str) -> Field {

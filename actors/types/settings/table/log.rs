@@ -96,7 +96,8 @@ pub(super) const ROWS: &[Setting] = &[
         .accepted("Files are deleted once nobody reads them."),
     Setting::fixed("max.incremental.fetch.session.cache.slots", Int, Some("1000")).bounds(Bounds::AtLeast(0))
         .works("Fetch sessions that are kept."),
-    Setting::fixed("max.request.partition.size.limit", Int, Some("2000")).bounds(Bounds::AtLeast(1)),
+    Setting::fixed("max.request.partition.size.limit", Int, Some("2000")).bounds(Bounds::AtLeast(1))
+        .works("Partitions in one answer to DescribeTopicPartitions."),
     Setting::live("message.max.bytes", Int, Some("1048588")).bounds(Bounds::AtLeast(0))
         .works("Largest record batch, in bytes."),
     Setting::live("min.insync.replicas", Int, Some("1")).bounds(Bounds::AtLeast(1))

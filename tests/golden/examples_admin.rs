@@ -1,0 +1,53 @@
+//! Requests of admin clients and tools, one of each at every version.
+
+use super::{Example, add, text, topic};
+use kafka_protocol::messages::describe_log_dirs_request::DescribableLogDirTopic;
+use kafka_protocol::messages::describe_topic_partitions_request::{Cursor, TopicRequest};
+use kafka_protocol::messages::elect_leaders_request::TopicPartitions;
+use kafka_protocol::messages::{
+    DescribeLogDirsRequest, DescribeTopicPartitionsRequest, ElectLeadersRequest,
+    ListConfigResourcesRequest, ListTransactionsRequest, ProducerId,
+};
+
+pub(super) fn add_all(all: &mut Vec<Example>) {
+    add(all, describe_log_dirs);
+    add(all, elect_leaders);
+    add(all, list_config_resources);
+    add(all, describe_topic_partitions);
+    add(all, list_transactions);
+}
+
+fn describe_log_dirs(_: i16) -> DescribeLogDirsRequest {
+    let topic = DescribableLogDirTopic::default().with_topic(topic()).with_partitions(vec![0, 1]);
+    DescribeLogDirsRequest::default().with_topics(Some(vec![topic.clone(), topic]))
+}
+
+fn elect_leaders(version: i16) -> ElectLeadersRequest {
+    let topic = TopicPartitions::default().with_topic(topic()).with_partitions(vec![0, 1]);
+    ElectLeadersRequest::default()
+        .with_election_type(i8::from(version >= 1))
+        .with_topic_partitions(Some(vec![topic.clone(), topic]))
+        .with_timeout_ms(30_000)
+}
+
+fn list_config_resources(version: i16) -> ListConfigResourcesRequest {
+    let types = if version >= 1 { vec![2, 4, 32] } else { Vec::new() };
+    ListConfigResourcesRequest::default().with_resource_types(types)
+}
+
+fn describe_topic_partitions(_: i16) -> DescribeTopicPartitionsRequest {
+    let named = TopicRequest::default().with_name(topic());
+    let cursor = Cursor::default().with_topic_name(topic()).with_partition_index(7);
+    DescribeTopicPartitionsRequest::default()
+        .with_topics(vec![named.clone(), named])
+        .with_response_partition_limit(2000)
+        .with_cursor(Some(cursor))
+}
+
+fn list_transactions(version: i16) -> ListTransactionsRequest {
+    let request = ListTransactionsRequest::default()
+        .with_state_filters(vec![text("Ongoing"), text("Empty")])
+        .with_producer_id_filters(vec![ProducerId(1), ProducerId(2)]);
+    let request = if version >= 1 { request.with_duration_filter(5) } else { request };
+    if version >= 2 { request.with_transactional_id_pattern(Some(text("t.*"))) } else { request }
+}
