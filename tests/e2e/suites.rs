@@ -42,4 +42,5 @@ suites! {
     kafka_python => "kafka-python",
     librdkafka => "librdkafka",
     rdkafka => "rdkafka",
+    kgo => "kgo",
 }
