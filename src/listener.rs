@@ -4,7 +4,7 @@ use actix::Addr;
 use actix_rt::ArbiterHandle;
 use ottla_actors::connection::{ConnectionActor, ConnectionLimits, Drain};
 use ottla_actors::dispatch::{Advertised, Broker};
-use ottla_actors::runtime::{Reply, start_on};
+use ottla_actors::runtime::{Reply, Seldom, start_on};
 use ottla_actors::types::{BrokerSettings, Endpoint, Metrics};
 use std::collections::BTreeMap;
 use std::io;
@@ -101,6 +101,8 @@ pub(crate) struct Connections {
     counts: ConnectionCounts,
     arbiters: Arc<Vec<(ArbiterHandle, Arc<AtomicUsize>)>>,
     open: Arc<Mutex<Open>>,
+    refusals: Arc<Seldom>,
+    failures: Arc<Seldom>,
 }
 
 impl Connections {
@@ -111,7 +113,15 @@ impl Connections {
         arbiters: &[ArbiterHandle],
     ) -> Self {
         let arbiters = arbiters.iter().map(|arbiter| (arbiter.clone(), Arc::default())).collect();
-        Self { broker, limits, counts, arbiters: Arc::new(arbiters), open: Arc::default() }
+        Self {
+            broker,
+            limits,
+            counts,
+            arbiters: Arc::new(arbiters),
+            open: Arc::default(),
+            refusals: Arc::default(),
+            failures: Arc::default(),
+        }
     }
 
     /// Accepts from one listener until the future is dropped.
@@ -120,7 +130,10 @@ impl Connections {
             match listener.accept().await {
                 Ok((socket, peer)) => self.start(socket, peer, &advertised),
                 Err(error) => {
-                    log::warn!(error:% = error; "cannot accept a connection");
+                    let now = self.broker.clock.mono();
+                    if let Some(untold) = self.failures.happened(now) {
+                        log::warn!(error:% = error, others_before = untold; "cannot accept a connection");
+                    }
                     tokio::time::sleep(OUT_OF_DESCRIPTORS_PAUSE).await;
                 }
             }
@@ -133,7 +146,12 @@ impl Connections {
         let of_ip = open.per_ip.get(&ip).copied().unwrap_or(0);
         if open.connections.len() >= self.counts.max || of_ip >= self.counts.max_of(ip) {
             self.broker.metrics().connection.refused.one();
-            log::warn!(client:% = ip, open = open.connections.len(); "connection refused: too many");
+            if let Some(untold) = self.refusals.happened(self.broker.clock.mono()) {
+                log::warn!(
+                    client:% = ip, open = open.connections.len(), others_before = untold;
+                    "connection refused: too many"
+                );
+            }
             return;
         }
         let Some((arbiter, load)) =

@@ -9,12 +9,12 @@ use crate::declared::{self, DeclarationError};
 use crate::listener::{ConnectionCounts, Connections, bind};
 use crate::settings::Settings;
 use actix_rt::Arbiter;
-use ottla_actors::connection::{ConnectionLimits, RequestMemory};
+use ottla_actors::connection::{Closings, ConnectionLimits, RequestMemory};
 use ottla_actors::controller::{
     ControllerHandle, ControllerParts, ControllerSettings, MetadataLog, RegistryPublisher,
     SettingsRules, StartBroker, TopicWatcher, internal_topic,
 };
-use ottla_actors::dispatch::{Advertised, Broker, FetchSessionSlots};
+use ottla_actors::dispatch::{Advertised, AnswerMemory, Broker, FetchSessionSlots};
 use ottla_actors::group::{GroupSettings, Groups};
 use ottla_actors::partition::PartitionSettings;
 use ottla_actors::registry::{Arbiters, ImageWriter, MetadataImage, Registry, TopicImage};
@@ -179,6 +179,7 @@ impl Service {
         let broker = Arc::new(Broker {
             node: settings.node_id,
             cluster_id: storage.meta().cluster_id.clone(),
+            answers: AnswerMemory::new(bytes(settings.queued_max_response_bytes)),
             fetch_slots: FetchSessionSlots::new(settings.max_incremental_fetch_session_cache_slots),
             settings: settings.clone(),
             registry,
@@ -189,7 +190,8 @@ impl Service {
         });
         begin(&broker).await?;
         declared::ensure(&broker, &topics).await.map_err(StartError::Declared)?;
-        let limits = connection_limits(&settings);
+        let closings = Closings::new(broker.metrics().clone(), clock);
+        let limits = connection_limits(&settings, closings);
         let memory = limits.memory.clone();
         let connections = Connections::new(
             broker.clone(),
@@ -413,7 +415,11 @@ fn group_settings(settings: &BrokerSettings) -> GroupSettings {
     }
 }
 
-fn connection_limits(settings: &BrokerSettings) -> ConnectionLimits {
+fn bytes(count: u64) -> usize {
+    usize::try_from(count).unwrap_or(usize::MAX)
+}
+
+fn connection_limits(settings: &BrokerSettings, closings: Closings) -> ConnectionLimits {
     let memory = settings
         .queued_max_request_bytes
         .map_or(REQUEST_MEMORY_BYTES, |bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
@@ -421,5 +427,7 @@ fn connection_limits(settings: &BrokerSettings) -> ConnectionLimits {
         frame_bytes_max: usize::try_from(settings.socket_request_max_bytes).unwrap_or(usize::MAX),
         idle_max: settings.connections_max_idle_ms.map(Duration::from_millis),
         memory: RequestMemory::new(memory),
+        receive_max: settings.request_receive_timeout,
+        closings: Arc::new(closings),
     }
 }

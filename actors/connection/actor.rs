@@ -1,12 +1,13 @@
 //! The connection actor: reads, starts requests, answers in order.
 
 use super::blocked::Blocked;
+use super::closings::Closings;
 use super::inbound::{FrameError, Inbound, Incoming};
-use super::memory::{Permit, RequestMemory};
+use super::memory::{RequestMemory, Room};
 use super::outbound::Outbound;
 use crate::dispatch::{self, Advertised, Broker, Kind, Pending, Session, kind_of};
 use crate::runtime::{Alarm, DrainedHook, OnDrained, Reply};
-use crate::types::{ApiMetrics, BlockReason, MonoTime};
+use crate::types::{ApiMetrics, BlockReason, CloseReason, MonoTime};
 use crate::wire::RequestHead;
 use actix::prelude::*;
 use std::any::Any;
@@ -37,6 +38,10 @@ pub struct ConnectionLimits {
     pub idle_max: Option<Duration>,
     /// What the frames of all connections may take.
     pub memory: RequestMemory,
+    /// `ottla.request.receive.timeout.ms`.
+    pub receive_max: Duration,
+    /// Where connections that are ended are told of.
+    pub closings: Arc<Closings>,
 }
 
 /// Take no more requests; answer when those that are open are answered and sent.
@@ -51,7 +56,7 @@ struct Slot {
     work: Work,
     bytes: usize,
     /// Held as long as the request may use its frame.
-    _permit: Option<Permit>,
+    _room: Room,
 }
 
 enum Work {
@@ -76,6 +81,8 @@ pub struct ConnectionActor<S> {
     is_closing: bool,
     draining: Option<Reply<()>>,
     last_active: MonoTime,
+    /// A frame on its way that others may wait for, by its number, and since when.
+    holding: Option<(u64, MonoTime)>,
     alarm: Alarm,
     blocked: Blocked,
     /// Dropped with the connection, so that whoever counts connections hears of its end.
@@ -95,6 +102,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> ConnectionActor<S> {
     ) -> Self {
         let inbound = Inbound::new(limits.memory.clone(), limits.frame_bytes_max);
         let last_active = broker.clock.mono();
+        let outbound = Outbound::new(broker.answers.share());
         let blocked = Blocked::new(broker.metrics().clone(), broker.clock);
         Self {
             socket,
@@ -102,12 +110,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> ConnectionActor<S> {
             session: Session::new(advertised, local, peer),
             limits,
             inbound,
-            outbound: Outbound::default(),
+            outbound,
             slots: VecDeque::new(),
             open_bytes: 0,
             is_closing: false,
             draining: None,
             last_active,
+            holding: None,
             alarm: Alarm::default(),
             blocked,
             _guard: guard,
@@ -144,10 +153,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> ConnectionActor<S> {
             match self.inbound.poll_read(&mut self.socket, cx) {
                 Poll::Ready(Ok(())) => self.last_active = self.broker.clock.mono(),
                 Poll::Ready(Err(error)) => {
-                    log::debug!(client:% = self.session.client_host(), reason:% = error; "connection closed");
                     if matches!(error, FrameError::Gone(_)) {
+                        log::debug!(client:% = self.session.client_host(), reason:% = error; "connection lost");
                         return Poll::Ready(());
                     }
+                    self.note(CloseReason::Frame, &error);
                     // What came before the bad frame is still answered.
                     self.is_closing = true;
                 }
@@ -189,8 +199,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> ConnectionActor<S> {
                     }
                 }
                 Poll::Ready(Err(closed)) => {
-                    log::debug!(client:% = self.session.client_host(), reason = closed.0.as_str(); "connection closed");
                     front.work = Work::Close;
+                    self.note(CloseReason::Request, &closed.0);
                 }
                 Poll::Pending => return,
             }
@@ -202,7 +212,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> ConnectionActor<S> {
     }
 
     fn full(&self) -> Option<BlockReason> {
-        if self.outbound.bytes() > UNSENT_BYTES_MAX {
+        if self.outbound.bytes() > UNSENT_BYTES_MAX || self.outbound.is_burden() {
             Some(BlockReason::Answers)
         } else if self.slots.len() >= OPEN_REQUESTS_MAX || self.open_bytes > OPEN_BYTES_MAX {
             Some(BlockReason::Requests)
@@ -234,7 +244,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> ConnectionActor<S> {
         if self.may_start() { self.inbound.pop() } else { None }
     }
 
-    fn start(&mut self, Incoming { frame, permit }: Incoming) {
+    fn start(&mut self, Incoming { frame, room }: Incoming) {
         let key = RequestHead::peek(&frame).map_or(-1, |(key, _, _)| key);
         let begun = self.broker.clock.mono();
         if let Some(api) = self.broker.metrics().api(key) {
@@ -245,15 +255,52 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> ConnectionActor<S> {
         let work = match dispatch::start(&self.broker, &mut self.session, frame) {
             Ok(pending) => Work::Open(pending),
             Err(closed) => {
-                log::debug!(client:% = self.session.client_host(), reason = closed.0.as_str(); "connection closed");
+                self.note(CloseReason::Request, &closed.0);
                 Work::Close
             }
         };
-        self.slots.push_back(Slot { key, begun, work, bytes, _permit: permit });
+        self.slots.push_back(Slot { key, begun, work, bytes, _room: room });
     }
 
     /// The next moment at which something happens without being asked.
     fn deadline(&self) -> Option<MonoTime> {
+        let received = self.holding.map(|(_, since)| since.after(self.limits.receive_max));
+        [received, self.answer_deadline()].into_iter().flatten().min()
+    }
+
+    /// Notes since when a frame is on its way in memory that others may want.
+    fn watch_body(&mut self) {
+        let Some(number) = self.inbound.holding() else {
+            self.holding = None;
+            return;
+        };
+        if self.holding.is_none_or(|(known, _)| known != number) {
+            self.holding = Some((number, self.broker.clock.mono()));
+        }
+    }
+
+    /// Whether the frame on its way has had its time while others wait. Where nobody does, it may
+    /// go on.
+    fn is_too_slow(&mut self) -> bool {
+        let Some((_, since)) = &mut self.holding else { return false };
+        let now = self.broker.clock.mono();
+        if now.since(*since) < self.limits.receive_max {
+            return false;
+        }
+        *since = now;
+        self.limits.memory.is_wanted()
+    }
+
+    fn note(&self, reason: CloseReason, why: &dyn fmt::Display) {
+        self.limits.closings.note(reason, &self.session.client_host(), why);
+    }
+
+    fn is_idle(&self) -> bool {
+        let idle = self.broker.clock.mono().since(self.last_active);
+        self.limits.idle_max.is_some_and(|idle_max| idle >= idle_max)
+    }
+
+    fn answer_deadline(&self) -> Option<MonoTime> {
         match self.slots.front() {
             Some(Slot { work: Work::Open(pending), .. }) => pending.deadline(),
             Some(Slot { work: Work::Close, .. }) => None,
@@ -313,6 +360,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> OnDrained for ConnectionActor<
         loop {
             let is_over = self.drive(cx).is_ready();
             self.blocked.set(self.block_reason());
+            self.watch_body();
             if is_over {
                 if let Some(reply) = self.draining.take() {
                     reply.send(());
@@ -322,8 +370,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> OnDrained for ConnectionActor<
             if !self.alarm.is_due(self.deadline(), self.broker.clock, cx) {
                 return;
             }
-            if self.slots.is_empty() {
-                log::debug!(client:% = self.session.client_host(); "idle connection closed");
+            if self.is_too_slow() {
+                self.note(
+                    CloseReason::Slow,
+                    &"its request comes slowly while others wait for memory",
+                );
+                return ctx.stop();
+            }
+            if self.slots.is_empty() && self.is_idle() {
+                self.note(CloseReason::Idle, &"idle");
                 return ctx.stop();
             }
         }

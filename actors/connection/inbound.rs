@@ -1,6 +1,6 @@
 //! From socket bytes to frames. A frame's size and kind are checked before its body is read.
 
-use super::memory::{COUNTED_BYTES, Permit, RequestMemory};
+use super::memory::{OwnMemory, RequestMemory, Room};
 use crate::wire::{RequestHead, frame_bytes_max};
 use bytes::{BufMut, Bytes, BytesMut};
 use std::cell::RefCell;
@@ -29,7 +29,7 @@ thread_local! {
 /// A frame without its size, and the memory it counts for.
 pub(super) struct Incoming {
     pub(super) frame: Bytes,
-    pub(super) permit: Option<Permit>,
+    pub(super) room: Room,
 }
 
 /// Why a frame is not read.
@@ -47,16 +47,19 @@ struct Body {
     bytes: BytesMut,
     /// Of the whole frame, still to come.
     missing: usize,
-    permit: Option<Permit>,
+    room: Room,
 }
 
 /// Reads frames of one connection.
 pub(super) struct Inbound {
     memory: RequestMemory,
+    own: OwnMemory,
     frame_bytes_max: usize,
     head: [u8; HEAD_BYTES],
     head_bytes: usize,
     body: Option<Body>,
+    /// How many were begun.
+    bodies: u64,
     was_large: bool,
     /// The front of a frame is there, but no memory for the rest.
     is_stalled: bool,
@@ -69,6 +72,8 @@ impl Inbound {
     pub(super) fn new(memory: RequestMemory, frame_bytes_max: usize) -> Self {
         Self {
             memory,
+            own: OwnMemory::default(),
+            bodies: 0,
             frame_bytes_max,
             head: [0; HEAD_BYTES],
             head_bytes: 0,
@@ -88,6 +93,12 @@ impl Inbound {
     /// Whether a frame waits for memory.
     pub(super) const fn is_stalled(&self) -> bool {
         self.is_stalled
+    }
+
+    /// The number of the frame that is on its way, if it lies in memory that others may want.
+    pub(super) fn holding(&self) -> Option<u64> {
+        let is_shared = |body: &Body| matches!(body.room, Room::Shared(_));
+        self.body.as_ref().is_some_and(is_shared).then_some(self.bodies)
     }
 
     /// Looks at the next whole frame.
@@ -192,17 +203,13 @@ impl Inbound {
         if bytes > max {
             return Err(FrameError::Large { bytes, max });
         }
-        let mut permit = None;
-        if bytes >= COUNTED_BYTES {
-            permit = self.memory.take(bytes, cx.waker());
-            if permit.is_none() {
-                return Ok(false);
-            }
-        }
+        let shared = || self.memory.take(bytes, cx.waker()).map(Room::Shared);
+        let Some(room) = self.own.take(bytes).or_else(shared) else { return Ok(false) };
         let mut body = BytesMut::with_capacity(bytes.min(RESERVED_BYTES_MAX));
         body.extend_from_slice(front);
         let missing = bytes - front.len();
-        self.body = Some(Body { bytes: body, missing, permit });
+        self.body = Some(Body { bytes: body, missing, room });
+        self.bodies += 1;
         self.head_bytes = 0;
         self.finish_body();
         Ok(true)
@@ -210,10 +217,10 @@ impl Inbound {
 
     fn finish_body(&mut self) {
         if self.body.as_ref().is_some_and(|body| body.missing == 0)
-            && let Some(Body { bytes, permit, .. }) = self.body.take()
+            && let Some(Body { bytes, room, .. }) = self.body.take()
         {
             self.was_large = bytes.len() >= SCRATCH_BYTES;
-            self.ready.push_back(Incoming { frame: bytes.freeze(), permit });
+            self.ready.push_back(Incoming { frame: bytes.freeze(), room });
         }
     }
 }

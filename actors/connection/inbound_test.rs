@@ -118,3 +118,24 @@ fn a_frame_waits_until_there_is_memory_for_it() {
 
     assert_eq!(frames, [second[4..].to_vec()]);
 }
+
+#[test]
+fn small_frames_count_once_a_connection_has_many_of_them() {
+    let memory = RequestMemory::new(MIB);
+    let small = frame(0, 30_000);
+    let mut inbound = Inbound::new(memory.clone(), MIB);
+    let mut open = Vec::new();
+
+    for _ in 0..10 {
+        let mut socket = Pieces(vec![small.clone()]);
+        while let Poll::Ready(read) = inbound.poll_read(&mut socket, &mut context()) {
+            read.unwrap();
+            open.extend(inbound.pop());
+        }
+    }
+
+    // Two of them are the connection's own.
+    assert_eq!((open.len(), memory.used()), (10, 8 * (small.len() - 4)));
+    drop(open);
+    assert_eq!(memory.used(), 0);
+}

@@ -1,12 +1,14 @@
 //! Memory that requests of all connections may take together (`queued.max.request.bytes`).
 
+use std::cell::Cell;
+use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Waker;
 
-/// Frames below this are not counted: a connection has few of them, and counting would be the one
-/// thing that all connections share on the hot path.
-pub(super) const COUNTED_BYTES: usize = 64 * 1024;
+/// Bytes of its frames that a connection has without asking: counting would be the one thing that
+/// all connections share on the hot path.
+pub(super) const OWN_BYTES: usize = 64 * 1024;
 
 /// A budget in bytes for frames that are being read or worked on. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -58,6 +60,11 @@ impl RequestMemory {
         self.try_take(bytes)
     }
 
+    /// Whether a frame waits for memory.
+    pub(super) fn is_wanted(&self) -> bool {
+        self.0.has_waiting.load(Ordering::SeqCst)
+    }
+
     fn try_take(&self, bytes: usize) -> Option<Permit> {
         let max = self.0.max;
         let grown = self.0.used.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |used| {
@@ -65,6 +72,39 @@ impl RequestMemory {
             (used == 0 || sum <= max).then_some(sum)
         });
         grown.ok().map(|_| Permit { memory: self.clone(), bytes })
+    }
+}
+
+/// What a connection may have without asking; cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub(super) struct OwnMemory(Rc<Cell<usize>>);
+
+impl OwnMemory {
+    /// Takes `bytes`, if they are left.
+    pub(super) fn take(&self, bytes: usize) -> Option<Room> {
+        let used = self.0.get().saturating_add(bytes);
+        if used > OWN_BYTES {
+            return None;
+        }
+        self.0.set(used);
+        Some(Room::Own { memory: self.clone(), bytes })
+    }
+}
+
+/// Where a frame lies; given back when dropped.
+#[derive(Debug)]
+pub(super) enum Room {
+    /// In what its connection has without asking.
+    Own { memory: OwnMemory, bytes: usize },
+    /// In what all connections have together.
+    Shared(#[expect(dead_code, reason = "held until the frame goes")] Permit),
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        if let Self::Own { memory, bytes } = self {
+            memory.0.set(memory.0.get().saturating_sub(*bytes));
+        }
     }
 }
 

@@ -9,6 +9,7 @@
 
 mod actor;
 mod blocked;
+mod closings;
 mod inbound;
 #[cfg(test)]
 mod inbound_test;
@@ -16,4 +17,5 @@ mod memory;
 mod outbound;
 
 pub use actor::{ConnectionActor, ConnectionLimits, Drain};
+pub use closings::Closings;
 pub use memory::RequestMemory;

@@ -1,6 +1,6 @@
 //! Answers on their way out: small ones are copied together, large ones stay where they are.
 
-use crate::dispatch::Frame;
+use crate::dispatch::{AnswerShare, Frame};
 use bytes::{Buf, Bytes, BytesMut};
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
@@ -10,19 +10,36 @@ use tokio::io::AsyncWrite;
 
 /// Parts below this are copied behind each other: cheaper than a piece of their own in `writev`.
 const LINKED_BYTES: usize = 4 * 1024;
+/// Unsent bytes of a connection that are not counted: most answers are sent at once, and counting
+/// would be one more thing that all connections share.
+const UNCOUNTED_BYTES: usize = 64 * 1024;
 /// Pieces of one `writev`; the kernel takes up to 1,024.
 const PIECES_MAX: usize = 64;
 
 /// Unsent answers of one connection, in order.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Outbound {
     parts: VecDeque<Bytes>,
     /// Small parts behind the last of `parts`.
     tail: BytesMut,
     bytes: usize,
+    share: AnswerShare,
 }
 
 impl Outbound {
+    pub(super) fn new(share: AnswerShare) -> Self {
+        Self { parts: VecDeque::new(), tail: BytesMut::new(), bytes: 0, share }
+    }
+
+    /// Whether it keeps memory that other answers want.
+    pub(super) fn is_burden(&self) -> bool {
+        self.share.bytes() > 0 && self.share.memory().is_full()
+    }
+
+    fn count(&mut self) {
+        self.share.set(if self.bytes > UNCOUNTED_BYTES { self.bytes } else { 0 });
+    }
+
     /// Bytes that are not sent.
     pub(super) const fn bytes(&self) -> usize {
         self.bytes
@@ -38,6 +55,7 @@ impl Outbound {
                 self.parts.push_back(part);
             }
         }
+        self.count();
     }
 
     fn close_tail(&mut self) {
@@ -74,6 +92,7 @@ impl Outbound {
 
     fn advance(&mut self, mut sent: usize) {
         self.bytes -= sent;
+        self.count();
         while let Some(part) = self.parts.front_mut() {
             if part.len() > sent {
                 return part.advance(sent);

@@ -8,6 +8,7 @@
 //! Waits are data: see `FetchWait`. Not done: requests of followers, which do not exist yet.
 
 use super::answer::{Ask, Closed, Frame, Pending as Started, Polled};
+use super::answer_memory::AnswerShare;
 use super::fetch_read::{ColdResult, Found, Gathered, TopicKey, Wanted, gather};
 use super::fetch_session::{Form, SessionRequest};
 use super::{Broker, Session};
@@ -40,8 +41,16 @@ pub struct Pending {
 }
 
 enum Stage {
-    Waiting { wait: Arc<FetchWait>, woken: oneshot::Receiver<()> },
-    Reading { gathered: Gathered, results: oneshot::Receiver<Vec<ColdResult>> },
+    Waiting {
+        wait: Arc<FetchWait>,
+        woken: oneshot::Receiver<()>,
+    },
+    /// The share is held until the answer is with the connection, which counts it on.
+    Reading {
+        gathered: Gathered,
+        share: AnswerShare,
+        results: oneshot::Receiver<Vec<ColdResult>>,
+    },
     Ended,
 }
 
@@ -163,12 +172,13 @@ impl Pending {
         session: &mut Session,
         is_over: bool,
     ) -> Option<Result<Frame, Closed>> {
-        let mut gathered = gather(broker, &mut session.cursors, &self.wanted, self.max_bytes);
+        let share = broker.answers.reserve(self.max_bytes);
+        let mut gathered = gather(broker, &mut session.cursors, &self.wanted, share.bytes());
         if let Some(results) = gathered.cold.take() {
-            self.stage = Stage::Reading { gathered, results };
+            self.stage = Stage::Reading { gathered, share, results };
             return None;
         }
-        self.settle(gathered, session, broker, is_over)
+        self.settle(gathered, &share, session, broker, is_over)
     }
 
     /// Goes on with what a reader thread brought.
@@ -180,20 +190,22 @@ impl Pending {
         is_over: bool,
     ) -> Option<Result<Frame, Closed>> {
         let stage = std::mem::replace(&mut self.stage, Stage::Ended);
-        let Stage::Reading { mut gathered, .. } = stage else { return None };
+        let Stage::Reading { mut gathered, share, .. } = stage else { return None };
         gathered.thaw(&mut session.cursors, results);
-        self.settle(gathered, session, broker, is_over)
+        self.settle(gathered, &share, session, broker, is_over)
     }
 
     /// Answers, or waits with every partition for what is missing.
     fn settle(
         &mut self,
         gathered: Gathered,
+        share: &AnswerShare,
         session: &mut Session,
         broker: &Broker,
         is_over: bool,
     ) -> Option<Result<Frame, Closed>> {
-        let is_enough = gathered.bytes >= self.min_bytes;
+        // More than its share it cannot get by waiting either.
+        let is_enough = gathered.bytes >= self.min_bytes.min(share.bytes().max(1));
         // Where nothing exists that could bring data, waiting is of no use.
         let is_hopeless = gathered.seen.is_empty();
         if is_over || is_enough || is_hopeless || gathered.is_urgent {

@@ -9,6 +9,7 @@
 
 mod alter_configs;
 mod answer;
+mod answer_memory;
 mod api_versions;
 mod create_partitions;
 mod create_topics;
@@ -49,6 +50,7 @@ mod sync_group;
 mod table;
 
 pub use answer::{Closed, Frame, Pending, Polled};
+pub use answer_memory::{AnswerMemory, AnswerShare};
 pub use fetch_session::FetchSessionSlots;
 pub use session::{Advertised, Session};
 pub use table::{API_TABLE, ApiRow, Kind, kind_of, start};
@@ -78,6 +80,8 @@ pub struct Broker {
     pub controller: ControllerHandle,
     /// Readers of cold data.
     pub storage: Arc<Storage>,
+    /// Memory for answers.
+    pub answers: AnswerMemory,
     /// Places for fetch sessions.
     pub fetch_slots: FetchSessionSlots,
     /// Clocks.

@@ -5,6 +5,7 @@
 mod alarm;
 mod clock;
 mod reply;
+mod seldom;
 mod supervise;
 #[cfg(test)]
 mod supervise_test;
@@ -12,4 +13,5 @@ mod supervise_test;
 pub use alarm::Alarm;
 pub use clock::Clock;
 pub use reply::Reply;
+pub use seldom::Seldom;
 pub use supervise::{DrainedHook, OnDrained, Turn, start_local, start_on};

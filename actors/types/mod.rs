@@ -15,8 +15,9 @@ pub use ids::{
     LeaderEpoch, LogId, NameError, NodeId, Offset, ProducerEpoch, ProducerId, TopicName, Uuid,
 };
 pub use metrics::{
-    ApiMetrics, BlockReason, ConnectionMetrics, Counter, Histogram, HistogramImage, JournalMetrics,
-    Label, Labelled, Metric, MetricKind, MetricRow, MetricUnit, Metrics, RebalanceReason,
+    ApiMetrics, BlockReason, CloseReason, ConnectionMetrics, Counter, Histogram, HistogramImage,
+    JournalMetrics, Label, Labelled, Metric, MetricKind, MetricRow, MetricUnit, Metrics,
+    RebalanceReason,
 };
 pub use settings::{
     AdminListener, Bounds, BrokerConfigs, BrokerSettings, ConfigEntry, ConfigError, ConfigSource,

@@ -4,7 +4,8 @@ use super::observe::{Observation, PartitionSeen};
 use ottla_actors::dispatch::API_TABLE;
 use ottla_actors::storage::DiskSpace;
 use ottla_actors::types::{
-    ApiMetrics, ErrorCode, HistogramImage, Label, Labelled, Metric, MetricKind, MetricUnit,
+    ApiMetrics, ConnectionMetrics, ErrorCode, HistogramImage, Label, Labelled, Metric, MetricKind,
+    MetricUnit,
 };
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{
@@ -74,22 +75,21 @@ impl Page {
             }
             Metric::ConnectionsOpened => out.counter(&[], connection.opened.value()),
             Metric::ConnectionsRefused => out.counter(&[], connection.refused.value()),
+            Metric::ConnectionsClosed => labelled(&connection.closed_by, out),
             Metric::ReceivedBytes => {
                 each_api(metrics, |name, api| out.counter(&[name], api.received_bytes.value()))
             }
             Metric::SentBytes => {
                 each_api(metrics, |name, api| out.counter(&[name], api.sent_bytes.value()))
             }
-            Metric::Blocked => connection.blocks_ended.all().try_for_each(|(reason, ended)| {
-                let ended = ended.value();
-                let begun = connection.blocks_begun.of(reason).value();
-                out.gauge(&[reason.name()], begun.saturating_sub(ended))
-            }),
+            Metric::Blocked => blocked(connection, out),
             Metric::BlockedTime => connection.blocked.all().try_for_each(|(reason, time)| {
                 out.counter(&[reason.name()], Duration::from_nanos(time.value()).as_secs_f64())
             }),
             Metric::RequestMemory => out.gauge(&[], seen.serving.memory.used()),
             Metric::RequestMemoryMax => out.gauge(&[], seen.serving.memory.max()),
+            Metric::AnswerMemory => out.gauge(&[], seen.serving.broker.answers.used()),
+            Metric::AnswerMemoryMax => out.gauge(&[], seen.serving.broker.answers.max()),
             Metric::Requests => {
                 each_api(metrics, |name, api| out.counter(&[name], api.requests.value()))
             }
@@ -180,6 +180,15 @@ fn each_api(
 ) -> fmt::Result {
     let apis = API_TABLE.iter().filter_map(|row| Some((row.name, metrics.api(row.key)?)));
     apis.filter(|(_, api)| api.requests.value() > 0).try_for_each(|(name, api)| show(name, api))
+}
+
+/// Connections that are not read now, by the limit that they are at.
+fn blocked(connection: &ConnectionMetrics, out: &mut Series<'_>) -> fmt::Result {
+    connection.blocks_ended.all().try_for_each(|(reason, ended)| {
+        let ended = ended.value();
+        let begun = connection.blocks_begun.of(reason).value();
+        out.gauge(&[reason.name()], begun.saturating_sub(ended))
+    })
 }
 
 fn labelled<L: Label>(counters: &Labelled<L>, out: &mut Series<'_>) -> fmt::Result {

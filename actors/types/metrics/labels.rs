@@ -44,6 +44,20 @@ label! {
 }
 
 label! {
+    /// Why the broker ends a connection.
+    CloseReason {
+        /// A frame of a size that none, or none of its kind, has.
+        Frame = "frame",
+        /// A request that cannot be read or is not served.
+        Request = "request",
+        /// No request for `connections.max.idle.ms`.
+        Idle = "idle",
+        /// A request that came slowly while others waited for its memory.
+        Slow = "slow",
+    }
+}
+
+label! {
     /// Why a group rebalances.
     RebalanceReason {
         /// A member is new.

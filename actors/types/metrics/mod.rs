@@ -10,6 +10,6 @@ mod recorded;
 mod table;
 
 pub use cells::{Counter, Histogram, HistogramImage};
-pub use labels::{BlockReason, Label, RebalanceReason};
+pub use labels::{BlockReason, CloseReason, Label, RebalanceReason};
 pub use recorded::{ApiMetrics, ConnectionMetrics, JournalMetrics, Labelled, Metrics};
 pub use table::{Metric, MetricKind, MetricRow, MetricUnit};

@@ -1,7 +1,7 @@
 //! What is counted as it happens. Everything else is read when someone asks.
 
 use super::cells::{BYTES_BOUNDS, COUNT_BOUNDS, Counter, Histogram, TIME_BOUNDS};
-use super::labels::{BlockReason, Label, RebalanceReason};
+use super::labels::{BlockReason, CloseReason, Label, RebalanceReason};
 
 /// Keys of APIs lie below; Kafka's last is 92.
 const API_KEYS_END: usize = 96;
@@ -51,6 +51,8 @@ pub struct ConnectionMetrics {
     pub closed: Counter,
     /// Not taken: too many.
     pub refused: Counter,
+    /// Ended by the broker.
+    pub closed_by: Labelled<CloseReason>,
     /// Nanoseconds without reading a socket, since ended.
     pub blocked: Labelled<BlockReason>,
     /// Times that reading was stopped.

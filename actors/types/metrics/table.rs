@@ -97,6 +97,8 @@ metrics! {
         "Connections accepted";
     ConnectionsRefused "ottla_connection_refused_total" Counter Number []
         "Connections closed at once, because of max.connections or max.connections.per.ip";
+    ConnectionsClosed "ottla_connection_closed_total" Counter Number ["reason"]
+        "Connections that the broker ended: for a frame or a request that cannot be, for idleness, for slowness while others wait";
     ReceivedBytes "ottla_connection_received_bytes_total" Counter Bytes ["api"]
         "Bytes of requests";
     SentBytes "ottla_connection_sent_bytes_total" Counter Bytes ["api"]
@@ -109,6 +111,11 @@ metrics! {
         "Memory that large requests take";
     RequestMemoryMax "ottla_connection_request_memory_max_bytes" Gauge Bytes []
         "Memory that large requests may take: queued.max.request.bytes";
+
+    AnswerMemory "ottla_connection_answer_memory_bytes" Gauge Bytes []
+        "Memory that large answers take until they are sent";
+    AnswerMemoryMax "ottla_connection_answer_memory_max_bytes" Gauge Bytes []
+        "Memory that large answers may take: ottla.queued.max.response.bytes";
 
     Requests "ottla_dispatch_requests_total" Counter Number ["api"]
         "Requests begun";

@@ -104,6 +104,10 @@ broker_settings! {
     num_network_threads: usize = int("num.network.threads");
     /// `queued.max.request.bytes`; `None` where the broker may choose.
     queued_max_request_bytes: Option<u64> = limit("queued.max.request.bytes");
+    /// `ottla.queued.max.response.bytes`
+    queued_max_response_bytes: u64 = int("ottla.queued.max.response.bytes");
+    /// `ottla.request.receive.timeout.ms`
+    request_receive_timeout: Duration = ms("ottla.request.receive.timeout.ms");
     /// `socket.request.max.bytes`: largest request.
     socket_request_max_bytes: u32 = int("socket.request.max.bytes");
     /// `socket.send.buffer.bytes`; `None` leaves it to the system.

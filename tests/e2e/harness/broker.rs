@@ -128,10 +128,20 @@ impl Broker {
 
     /// Resident memory of the running process, in MiB.
     pub(crate) fn resident_mebibytes(&self) -> u64 {
+        self.mebibytes("VmRSS:")
+    }
+
+    /// The most that its resident memory has been, in MiB.
+    #[allow(dead_code, reason = "not every test that stands on this asks for it")]
+    pub(crate) fn peak_mebibytes(&self) -> u64 {
+        self.mebibytes("VmHWM:")
+    }
+
+    fn mebibytes(&self, row: &str) -> u64 {
         let process = self.process.as_ref().expect("a running broker");
         let status = fs::read_to_string(format!("/proc/{}/status", process.id()));
         let status = status.expect("the state of a running process");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let line = status.lines().find_map(|line| line.strip_prefix(row));
         let kibibytes = line.and_then(|line| line.split_whitespace().next()).expect("its memory");
         kibibytes.parse::<u64>().expect("a number") / 1024
     }
@@ -146,7 +156,8 @@ impl Broker {
         self.folder.path().join("data")
     }
 
-    fn log_file(&self) -> PathBuf {
+    /// Where its output goes.
+    pub(crate) fn log_file(&self) -> PathBuf {
         self.folder.path().join("log")
     }
 

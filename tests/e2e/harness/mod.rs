@@ -1,12 +1,14 @@
 //! What every test stands on: a broker process, a Python environment, scripts that drive the two.
 
 mod broker;
+mod page;
 mod python;
 mod script;
 mod shell;
 mod subprocess;
 
 pub(crate) use broker::{Broker, PATIENCE, free_port, run_to_end, serve};
+pub(crate) use page::{broker_with_page, get, samples, value};
 pub(crate) use python::environment;
 pub(crate) use script::{functions, run};
 pub(crate) use shell::Shell;

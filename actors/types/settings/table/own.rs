@@ -1,7 +1,8 @@
 //! Rows of settings that Kafka has no name for.
 
 use crate::types::settings::setting::Setting;
-use crate::types::settings::value::ConfigType::{Boolean, String};
+use crate::types::settings::value::Bounds;
+use crate::types::settings::value::ConfigType::{Boolean, Long, String};
 
 /// Sorted by name.
 pub(super) const ROWS: &[Setting] = &[
@@ -13,5 +14,11 @@ pub(super) const ROWS: &[Setting] = &[
     ),
     Setting::fixed("ottla.cluster.id", String, None).works(
         "Identity of the cluster, by custom 22 letters of base64; `CLUSTER_ID` sets it as well. Without it one is made at the first start.",
+    ),
+    Setting::fixed("ottla.queued.max.response.bytes", Long, Some("268435456")).bounds(Bounds::AtLeast(0)).works(
+        "Memory that answers may take until clients have read them, in bytes. Where little is left a fetch brings less, at least one batch.",
+    ),
+    Setting::fixed("ottla.request.receive.timeout.ms", Long, Some("10000")).bounds(Bounds::AtLeast(1)).works(
+        "While requests wait for the memory of `queued.max.request.bytes`, one that has taken of it and does not arrive within this time is closed, in milliseconds.",
     ),
 ];

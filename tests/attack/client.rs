@@ -1,0 +1,159 @@
+//! A client that does what it is told, without any manners of its own.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bytes::{Bytes, BytesMut};
+use kafka_protocol::messages::create_topics_request::CreatableTopic;
+use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
+use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
+use kafka_protocol::messages::{
+    ApiVersionsRequest, CreateTopicsRequest, FetchRequest, ProduceRequest, RequestHeader,
+    ResponseHeader, TopicName,
+};
+use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request, StrBytes};
+use ottla_actors::types::{Codec, CompressionTarget};
+use ottla_actors::wire::BatchBuilder;
+
+/// How long an answer may take before the test fails.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Versions that name topics by name.
+const PRODUCE_VERSION: i16 = 9;
+const FETCH_VERSION: i16 = 11;
+
+/// A connection.
+pub(crate) struct Client {
+    pub(crate) socket: TcpStream,
+}
+
+/// A request on the wire, its size in front.
+pub(crate) fn frame<R: Request>(version: i16, request: &R) -> Bytes {
+    let mut frame = BytesMut::zeroed(4);
+    RequestHeader::default()
+        .with_request_api_key(R::KEY)
+        .with_request_api_version(version)
+        .with_correlation_id(1)
+        .with_client_id(Some(StrBytes::from_static_str("attack")))
+        .encode(&mut frame, R::header_version(version))
+        .expect("a header");
+    request.encode(&mut frame, version).expect("a request");
+    sized(&mut frame);
+    frame.freeze()
+}
+
+/// Writes the size of a frame into its first four bytes.
+pub(crate) fn sized(frame: &mut [u8]) {
+    let size = u32::try_from(frame.len() - 4).expect("a frame that has a size");
+    frame[..4].copy_from_slice(&size.to_be_bytes());
+}
+
+pub(crate) fn topic_name(name: &str) -> TopicName {
+    TopicName(StrBytes::from_string(String::from(name)))
+}
+
+/// One batch of one record.
+pub(crate) fn batch(value: &[u8], codec: Codec) -> Bytes {
+    let mut builder = BatchBuilder::new();
+    // Of now: retention deletes what is old, acknowledged or not.
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a time after 1970");
+    builder.record(i64::try_from(now.as_millis()).expect("a time"), None, Some(value));
+    builder.build_compressed(CompressionTarget::with_default_level(codec)).expect("a batch")
+}
+
+/// A produce request of one batch, acknowledged when it is durable.
+pub(crate) fn produce(topic: &str, records: Bytes) -> ProduceRequest {
+    let partition = PartitionProduceData::default().with_index(0).with_records(Some(records));
+    let data = TopicProduceData::default()
+        .with_name(topic_name(topic))
+        .with_partition_data(vec![partition]);
+    ProduceRequest::default().with_acks(-1).with_timeout_ms(60_000).with_topic_data(vec![data])
+}
+
+/// A fetch of the same partition so many times over.
+pub(crate) fn fetch(topic: &str, offset: i64, times: usize) -> FetchRequest {
+    let partition = FetchPartition::default()
+        .with_partition(0)
+        .with_fetch_offset(offset)
+        .with_partition_max_bytes(i32::MAX);
+    let named =
+        FetchTopic::default().with_topic(topic_name(topic)).with_partitions(vec![partition; times]);
+    FetchRequest::default().with_max_bytes(i32::MAX).with_session_epoch(-1).with_topics(vec![named])
+}
+
+impl Client {
+    pub(crate) fn connect(address: SocketAddr) -> Self {
+        let socket = TcpStream::connect(address).expect("a connection");
+        socket.set_read_timeout(Some(PATIENCE)).expect("a time limit");
+        socket.set_write_timeout(Some(PATIENCE)).expect("a time limit");
+        socket.set_nodelay(true).expect("an option");
+        Self { socket }
+    }
+
+    pub(crate) fn send(&mut self, frame: &[u8]) {
+        self.socket.write_all(frame).expect("the bytes are sent");
+    }
+
+    /// The next answer, without its size.
+    pub(crate) fn receive(&mut self) -> std::io::Result<Bytes> {
+        let mut size = [0; 4];
+        self.socket.read_exact(&mut size)?;
+        let mut answer = vec![0; usize::try_from(u32::from_be_bytes(size)).expect("a size")];
+        self.socket.read_exact(&mut answer)?;
+        Ok(answer.into())
+    }
+
+    pub(crate) fn ask<R: Request>(&mut self, version: i16, request: &R) -> R::Response {
+        self.send(&frame(version, request));
+        let mut answer = self.receive().expect("an answer");
+        ResponseHeader::decode(&mut answer, R::Response::header_version(version)).expect("a head");
+        R::Response::decode(&mut answer, version).expect("an answer that can be read")
+    }
+
+    pub(crate) fn create_topic(&mut self, name: &str, partitions: i32) {
+        let topic = CreatableTopic::default()
+            .with_name(topic_name(name))
+            .with_num_partitions(partitions)
+            .with_replication_factor(1);
+        let request =
+            CreateTopicsRequest::default().with_timeout_ms(60_000).with_topics(vec![topic]);
+        let answer = self.ask(5, &request);
+        assert_eq!(answer.topics[0].error_code, 0, "{answer:?}");
+    }
+
+    /// Produces one batch; the error code and the offset.
+    pub(crate) fn produce(&mut self, topic: &str, records: Bytes) -> (i16, i64) {
+        let answer = self.ask(PRODUCE_VERSION, &produce(topic, records));
+        let partition = &answer.responses[0].partition_responses[0];
+        (partition.error_code, partition.base_offset)
+    }
+
+    /// What a partition has from an offset on: batches as they are stored.
+    pub(crate) fn fetch(&mut self, topic: &str, offset: i64) -> Bytes {
+        let answer = self.ask(FETCH_VERSION, &fetch(topic, offset, 1));
+        let partition = &answer.responses[0].partitions[0];
+        assert_eq!(partition.error_code, 0, "{partition:?}");
+        partition.records.clone().unwrap_or_default()
+    }
+
+    /// Whether a request is answered.
+    pub(crate) fn is_served(&mut self) -> bool {
+        let ask = frame(0, &ApiVersionsRequest::default());
+        self.socket.write_all(&ask).is_ok() && self.receive().is_ok()
+    }
+
+    /// Whether the broker has closed the connection without an answer.
+    pub(crate) fn is_closed(&mut self) -> bool {
+        !matches!(self.socket.read(&mut [0]), Ok(1))
+    }
+}
+
+/// The frame of a fetch of one partition, so many times over.
+pub(crate) fn fetch_frame(topic: &str, times: usize) -> Bytes {
+    frame(FETCH_VERSION, &fetch(topic, 0, times))
+}
+
+/// The frame of a produce request.
+pub(crate) fn produce_frame(topic: &str, records: Bytes) -> Bytes {
+    frame(PRODUCE_VERSION, &produce(topic, records))
+}

@@ -1,0 +1,34 @@
+//! What a hostile or broken client does to a running broker, and what that costs everybody else.
+//!
+//! Each test attacks a process of its own and asks the same of it: it lives, its memory stays
+//! within what its settings allow (`memory.rs` does that sum), a well-behaved client beside the
+//! attack is served and loses nothing of what was acknowledged (`bystander.rs`), the log says it
+//! once, and a metric counts it. How long the well-behaved client waits is printed, never
+//! asserted.
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test may stop"
+)]
+
+mod answers;
+mod bystander;
+mod client;
+mod connections;
+mod frames;
+mod memory;
+mod requests;
+
+#[path = "../golden/examples.rs"]
+mod examples;
+#[path = "../golden/random.rs"]
+mod random;
+#[path = "../golden/read.rs"]
+#[allow(dead_code, reason = "writing frames again is for other tests")]
+mod read;
+
+#[path = "../e2e/harness/mod.rs"]
+#[allow(dead_code, unused_imports, reason = "the Python environment is for other tests")]
+mod harness;

@@ -1,0 +1,135 @@
+//! Requests that are large, many, or never whole; and batches that grow when they are opened.
+
+use std::io::Write;
+use std::net::{Shutdown, TcpStream};
+use std::thread;
+
+use ottla_actors::types::Codec;
+
+use crate::bystander::Bystander;
+use crate::client::{Client, batch, produce_frame};
+use crate::harness::{broker_with_page, samples, value};
+use crate::memory::{BATCH_BYTES_MAX, Bounds, assert_calm};
+
+/// MESSAGE_TOO_LARGE, CORRUPT_MESSAGE, INVALID_RECORD.
+const REFUSALS: [i16; 3] = [10, 2, 87];
+const PRODUCERS: usize = 60;
+/// Of each producer, without waiting for an answer.
+const REQUESTS: usize = 60;
+
+fn strings(settings: &[String]) -> Vec<&str> {
+    settings.iter().map(String::as_str).collect()
+}
+
+#[test]
+fn a_flood_of_small_batches_takes_no_more_than_requests_may() {
+    let settings = Bounds::SMALL.settings();
+    let (mut broker, _) = broker_with_page(&strings(&settings));
+    let address = broker.address();
+    Client::connect(address).create_topic("flood", 1);
+    let bystander = Bystander::start(address);
+    let frame = produce_frame("flood", batch(&vec![7; 60_000], Codec::None));
+
+    let producers: Vec<_> = (0..PRODUCERS)
+        .map(|_| {
+            let frames = frame.repeat(REQUESTS);
+            thread::spawn(move || {
+                let mut client = Client::connect(address);
+                let mut writing = client.socket.try_clone().expect("a second handle");
+                let sender = thread::spawn(move || writing.write_all(&frames));
+                let answers = (0..REQUESTS).filter(|_| client.receive().is_ok()).count();
+                sender.join().expect("a sender").expect("all is sent");
+                answers
+            })
+        })
+        .collect();
+    for producer in producers {
+        assert_eq!(producer.join().expect("a producer"), REQUESTS, "a request was not answered");
+    }
+
+    bystander.finish("a flood of batches");
+    broker.assert_alive();
+    Bounds::SMALL.assert_kept(&broker, "a flood of batches");
+    assert_calm(&broker, 1, "a flood of batches");
+}
+
+#[test]
+fn requests_that_hold_memory_and_never_come_make_way_for_others() {
+    let bounds = Bounds { requests: 8 << 20, ..Bounds::SMALL };
+    let mut settings = bounds.settings();
+    settings.push(String::from("ottla.request.receive.timeout.ms=500"));
+    let (mut broker, page) = broker_with_page(&strings(&settings));
+    let mut client = Client::connect(broker.address());
+    client.create_topic("large", 1);
+    // All of the memory, announced by one who sends a byte now and then.
+    let mut holder = Client::connect(broker.address());
+    let size = u32::try_from(bounds.requests).expect("a size").to_be_bytes();
+    holder.send(&[&size[..], &[0, 0, 0, 9, 0, 0, 0, 1, 0xff, 0xff, 0]].concat());
+    let held = || value(&samples(page), "ottla_connection_request_memory_bytes");
+    while held() == 0.0 {
+        thread::yield_now();
+    }
+
+    let (error, _) = client.produce("large", batch(&vec![7; 100_000], Codec::None));
+
+    assert_eq!(error, 0);
+    assert!(holder.is_closed());
+    broker.assert_alive();
+    let closed = value(&samples(page), "ottla_connection_closed_total{reason=\"slow\"}");
+    assert_eq!(closed, 1.0);
+    bounds.assert_kept(&broker, "requests that never come");
+    assert_calm(&broker, 2, "requests that never come");
+}
+
+#[test]
+fn a_hundred_megabytes_announced_or_sent_cost_no_more_than_allowed() {
+    let bounds = Bounds { requests: 101 << 20, ..Bounds::SMALL };
+    let settings = bounds.settings();
+    let (mut broker, _) = broker_with_page(&strings(&settings));
+    let bystander = Bystander::start(broker.address());
+    let size = 100_u32 << 20;
+    let front = [&size.to_be_bytes()[..], &[0, 0, 0, 9, 0, 0, 0, 1, 0xff, 0xff, 0]].concat();
+
+    let mut announced: Vec<Client> = (0..20).map(|_| Client::connect(broker.address())).collect();
+    for client in &mut announced {
+        client.send(&front);
+    }
+    drop(announced);
+    for filling in [0, 1, 0xff] {
+        let mut socket = TcpStream::connect(broker.address()).expect("a connection");
+        socket.write_all(&front).expect("the front is sent");
+        let rest = vec![filling; 1 << 20];
+        // The broker may end the connection early.
+        let sent = (0..100).try_for_each(|_| socket.write_all(&rest));
+        sent.and_then(|()| socket.shutdown(Shutdown::Write)).unwrap_or_default();
+        Client { socket }.is_closed();
+    }
+
+    bystander.finish("requests of 100 MiB");
+    broker.assert_alive();
+    bounds.assert_kept(&broker, "requests of 100 MiB");
+    assert_calm(&broker, 3, "requests of 100 MiB");
+}
+
+#[test]
+fn batches_that_grow_a_thousandfold_are_refused_within_bounds() {
+    let settings = Bounds::SMALL.settings();
+    let (mut broker, _) = broker_with_page(&strings(&settings));
+    let mut client = Client::connect(broker.address());
+    client.create_topic("bomb", 1);
+    let bystander = Bystander::start(broker.address());
+    let value = vec![0; 60 << 20];
+
+    for codec in [Codec::Gzip, Codec::Lz4, Codec::Zstd] {
+        let bomb = batch(&value, codec);
+        let (error, _) = client.produce("bomb", bomb.clone());
+        let fits = u64::try_from(bomb.len()).is_ok_and(|bytes| bytes <= BATCH_BYTES_MAX);
+        assert!(REFUSALS.contains(&error), "{codec:?}: error {error}");
+        println!("{codec:?}: {} bytes, within the size of a batch: {fits}", bomb.len());
+    }
+
+    bystander.finish("decompression bombs");
+    broker.assert_alive();
+    Bounds::SMALL.assert_kept(&broker, "decompression bombs");
+    assert_calm(&broker, 1, "decompression bombs");
+}
