@@ -16,8 +16,9 @@ use std::sync::{Arc, Weak};
 
 /// Read at once from a file at most; more is asked for by the next read.
 const READ_BYTES_MAX: usize = 1 << 20;
-/// Read buffers that a thread keeps for use again once nobody holds what was read into them.
-const BUFFERS_MAX: usize = 4;
+/// Read buffers that a thread keeps for use again once nobody holds what was read into them: as
+/// many as a fetch of a dozen partitions fills at once.
+const BUFFERS_MAX: usize = 12;
 
 /// A place in a log that a reader comes back to, so that the index is asked once.
 #[derive(Clone, Debug)]

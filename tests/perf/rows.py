@@ -48,7 +48,7 @@ def latency(rate: int, partitions: int, *more: str, main: bool = False, brokers:
     """A fixed rate of records of 1 KiB with acks=all, and a reader that follows."""
     extra = "".join(f", {word.replace('--', '')}" for word in more)
     plural = "partition" if partitions == 1 else "partitions"
-    words = f"latency --rate {rate} --seconds 20 --partitions {partitions} {' '.join(more)}"
+    words = f"latency --rate {rate} --seconds 10 --partitions {partitions} {' '.join(more)}"
     return Row(f"latency at {rate}/s, {partitions} {plural}{extra}", words.strip(), brokers, main)
 
 
