@@ -6,6 +6,8 @@
 //! acknowledged has to be there, once, at the offset that was answered; one that was refused must
 //! not be there at all. A history ends with a read of everything.
 
+#![allow(dead_code, unused_imports, reason = "each test program uses its part of it")]
+
 mod check;
 
 pub(crate) use check::{Kind, check};

@@ -6,9 +6,13 @@
 #![expect(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test may stop")]
 
 mod admin;
+#[path = "../consistency/mod.rs"]
+mod checker;
 mod compat;
+mod consistency;
 mod declared;
 mod docker;
+mod faults;
 mod harness;
 mod process;
 mod python;

@@ -31,6 +31,8 @@ pub(crate) struct Broker {
     port: u16,
     settings: Vec<String>,
     variables: Vec<(String, String)>,
+    /// The size of a disk of its own, which is gone with the process.
+    disk_mebibytes: Option<u32>,
 }
 
 impl Broker {
@@ -45,9 +47,32 @@ impl Broker {
         let settings = SETTINGS.iter().chain(settings).map(|line| String::from(*line)).collect();
         let owned = |(name, value): &(&str, &str)| (String::from(*name), String::from(*value));
         let variables = variables.iter().map(owned).collect();
-        let mut broker = Self { process: None, folder, port: free_port(), settings, variables };
+        let (process, port) = (None, free_port());
+        let mut broker = Self { process, folder, port, settings, variables, disk_mebibytes: None };
         broker.start_again();
         broker
+    }
+
+    /// Starts a broker whose data folder is a disk of its own, so small; `None` where this process
+    /// may not make one.
+    pub(crate) fn start_on_disk(mebibytes: u32) -> Option<Self> {
+        let may_mount = Command::new("unshare").args(["--mount", "true"]).output();
+        if !may_mount.is_ok_and(|output| output.status.success()) {
+            return None;
+        }
+        let mut broker = Self::start(&[]);
+        broker.kill();
+        fs::remove_dir_all(broker.data()).expect("the data folder goes");
+        broker.disk_mebibytes = Some(mebibytes);
+        broker.start_again();
+        Some(broker)
+    }
+
+    /// A file of its data folder, on its own disk if it has one.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        let process = self.process.as_ref().expect("a running broker").id();
+        let root = PathBuf::from(format!("/proc/{process}/root"));
+        root.join(self.data().strip_prefix("/").expect("a path from the root")).join(name)
     }
 
     /// Starts it on the folder and port it had, and waits until it answers.
@@ -63,6 +88,9 @@ impl Broker {
         let log = OpenOptions::new().create(true).append(true).open(self.log_file());
         let log = log.expect("a log file");
         let mut command = serve(self.port, &self.data(), &self.settings);
+        if let Some(mebibytes) = self.disk_mebibytes {
+            command = on_a_disk(mebibytes, &self.data(), &command);
+        }
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command.stdout(Stdio::from(log.try_clone().expect("a second handle"))).stderr(log);
         command
@@ -185,6 +213,22 @@ pub(crate) fn serve(port: u16, data: &Path, settings: &[String]) -> Command {
         }
     }
     command
+}
+
+/// The command, with a small disk mounted at `folder` that nobody else sees.
+fn on_a_disk(mebibytes: u32, folder: &Path, command: &Command) -> Command {
+    const MOUNT: &str =
+        r#"mkdir -p "$1" && mount -t tmpfs -o "size=$2m" tmpfs "$1" && shift 2 && exec "$@""#;
+    let mut mounted = Command::new("unshare");
+    mounted.args(["--mount", "sh", "-c", MOUNT, "sh"]).arg(folder).arg(mebibytes.to_string());
+    mounted.arg(command.get_program()).args(command.get_args()).stdin(Stdio::null());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => mounted.env(name, value),
+            None => mounted.env_remove(name),
+        };
+    }
+    mounted
 }
 
 /// Runs a command that is expected to end by itself; returns its status and what it said.
