@@ -1,9 +1,10 @@
 //! A well-behaved client beside an attack: it produces, waits for the acknowledgement, reads the
-//! record back, and notes how long that took.
+//! record back, and notes how long that took: first alone, then under the attack.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -13,26 +14,45 @@ use ottla_actors::types::Codec;
 use ottla_actors::wire::Records;
 
 use crate::client::{Client, batch};
+use crate::random::setting;
 
 const TOPIC: &str = "bystander";
 /// Between the starts of two rounds.
 const PACE: Duration = Duration::from_millis(2);
 /// What a record may hold once it is read back.
 const RECORD_BYTES_MAX: usize = 1 << 20;
+/// Rounds alone, before the attack begins.
+const ALONE: usize = 50;
+/// Rounds alone where times are held against each other.
+const ALONE_TO_COMPARE: usize = 1000;
+/// A 99th percentile of fewer rounds is a single one of them.
+const ROUNDS_TO_COMPARE: u64 = 100;
 
 /// A client at work in a thread of its own.
 pub(crate) struct Bystander {
     address: SocketAddr,
     stop: Arc<AtomicBool>,
-    work: JoinHandle<(Vec<i64>, Histogram<u64>)>,
+    work: JoinHandle<Served>,
+}
+
+/// What became of its rounds.
+struct Served {
+    /// Offsets, in the order of the records.
+    acknowledged: Vec<i64>,
+    /// Microseconds of each round before the attack, and of each beside it.
+    alone: Histogram<u64>,
+    beside: Histogram<u64>,
 }
 
 impl Bystander {
+    /// Returns once it has measured how long its rounds take without any attack.
     pub(crate) fn start(address: SocketAddr) -> Self {
         Client::connect(address).create_topic(TOPIC, 1);
         let stop = Arc::new(AtomicBool::new(false));
         let seen = stop.clone();
-        let work = thread::spawn(move || serve_itself(address, &seen));
+        let (measured, is_measured) = mpsc::channel();
+        let work = thread::spawn(move || serve_itself(address, &measured, &seen));
+        is_measured.recv().expect("a client that is served without an attack");
         Self { address, stop, work }
     }
 
@@ -41,8 +61,8 @@ impl Bystander {
     pub(crate) fn finish(self, attack: &str) {
         // At least one whole round lies behind the attack.
         self.stop.store(true, Ordering::Release);
-        let (acknowledged, took) = self.work.join().expect("a client that was served");
-        assert!(!acknowledged.is_empty(), "{attack}: the client beside it was never served");
+        let served = self.work.join().expect("a client that was served");
+        let Served { acknowledged, alone, beside } = served;
         let mut reader = Client::connect(self.address);
         for (number, offset) in acknowledged.iter().enumerate() {
             assert_eq!(i64::try_from(number).ok(), Some(*offset), "{attack}: an offset twice");
@@ -51,36 +71,60 @@ impl Bystander {
         while next < acknowledged.len() {
             next = read_from(&mut reader, next);
         }
-        let ms = |quantile| took.value_at_quantile(quantile) as f64 / 1000.0;
+        let ms = |took: &Histogram<u64>, quantile| took.value_at_quantile(quantile) as f64 / 1000.0;
+        let ratio = ms(&beside, 0.99) / ms(&alone, 0.99);
         println!(
-            "{attack}: {} rounds beside it, p50 {:.2} ms, p99 {:.2} ms, max {:.2} ms",
-            took.len(),
-            ms(0.5),
-            ms(0.99),
-            ms(1.0)
+            "{attack}: {} rounds beside it, p50 {:.2} ms, p99 {:.2} ms, max {:.2} ms; alone p50 \
+             {:.2} ms, p99 {:.2} ms; p99 is {ratio:.1} times as long",
+            beside.len(),
+            ms(&beside, 0.5),
+            ms(&beside, 0.99),
+            ms(&beside, 1.0),
+            ms(&alone, 0.5),
+            ms(&alone, 0.99),
         );
+        let ratio_max = ratio_max();
+        let is_held = ratio_max > 0 && beside.len() >= ROUNDS_TO_COMPARE;
+        assert!(!is_held || ratio <= ratio_max as f64, "{attack}: p99 is {ratio:.1} times as long");
     }
 }
 
-fn serve_itself(address: SocketAddr, stop: &AtomicBool) -> (Vec<i64>, Histogram<u64>) {
+/// How many times as long the slowest hundredth may take; 0 where times are only shown, for on a
+/// machine that others use as well they say little.
+fn ratio_max() -> u64 {
+    setting("ATTACK_LATENCY", 0)
+}
+
+fn serve_itself(address: SocketAddr, measured: &Sender<()>, stop: &AtomicBool) -> Served {
+    let rounds = if ratio_max() > 0 { ALONE_TO_COMPARE } else { ALONE };
     let mut client = Client::connect(address);
-    let mut took = Histogram::new(3).expect("a histogram");
     let mut acknowledged = Vec::new();
+    let histogram = || Histogram::new(3).expect("a histogram");
+    let (mut alone, mut beside) = (histogram(), histogram());
+    for _ in 0..rounds {
+        round(&mut client, &mut acknowledged, &mut alone);
+    }
+    measured.send(()).expect("a test that waits");
     loop {
         let is_last = stop.load(Ordering::Acquire);
-        let begun = Instant::now();
-        let value = acknowledged.len().to_string();
-        let (error, offset) = client.produce(TOPIC, batch(value.as_bytes(), Codec::None));
-        assert_eq!(error, 0, "the acknowledgement of record {value}");
-        acknowledged.push(offset);
-        assert!(!client.fetch(TOPIC, offset).is_empty(), "record {offset} is not there");
-        took.record(u64::try_from(begun.elapsed().as_micros()).expect("a time")).expect("a bucket");
+        round(&mut client, &mut acknowledged, &mut beside);
         if is_last {
-            return (acknowledged, took);
+            return Served { acknowledged, alone, beside };
         }
-        // Rounds at a steady pace: an attack that delays one is not measured less for it.
-        thread::sleep(PACE.saturating_sub(begun.elapsed()));
     }
+}
+
+/// One record there and back, and the rest of its time slice.
+fn round(client: &mut Client, acknowledged: &mut Vec<i64>, took: &mut Histogram<u64>) {
+    let begun = Instant::now();
+    let value = acknowledged.len().to_string();
+    let (error, offset) = client.produce(TOPIC, batch(value.as_bytes(), Codec::None));
+    assert_eq!(error, 0, "the acknowledgement of record {value}");
+    acknowledged.push(offset);
+    assert!(!client.fetch(TOPIC, offset).is_empty(), "record {offset} is not there");
+    took.record(u64::try_from(begun.elapsed().as_micros()).expect("a time")).expect("a bucket");
+    // Rounds at a steady pace: an attack that delays one is not measured less for it.
+    thread::sleep(PACE.saturating_sub(begun.elapsed()));
 }
 
 /// Reads what one fetch gives from record `next` on; the number of the record behind it.
