@@ -14,9 +14,10 @@ use super::recover_log;
 use super::scan::{Look, Step, Walk};
 use super::segment::Segment;
 use super::shared::{Job, Swap};
-use super::times::decompressed_bytes_max;
 use crate::types::Offset;
-use crate::wire::{BatchHeader, FilterRules, Filtered, Records, filter_batch};
+use crate::wire::{
+    BatchHeader, DECOMPRESSED_BYTES_MAX, FilterRules, Filtered, Records, filter_batch,
+};
 use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
@@ -168,7 +169,7 @@ fn add_keys(map: &mut OffsetMap, header: &BatchHeader, batch: &[u8]) -> bool {
         return false;
     }
     // A batch that can't be read is kept as it is, and hides no other record.
-    let Ok(records) = Records::open(batch, decompressed_bytes_max(batch.len())) else {
+    let Ok(records) = Records::open(batch, DECOMPRESSED_BYTES_MAX) else {
         return true;
     };
     for record in records.iter().map_while(Result::ok) {
@@ -199,7 +200,7 @@ impl Filter {
             retain_empty: is_last || self.kept_batches.contains(&header.last_offset()),
             delete_horizon_ms: self.delete_horizon_ms,
             is_marker_of_empty_transaction: false,
-            decompressed_bytes_max: decompressed_bytes_max(batch.len()),
+            decompressed_bytes_max: DECOMPRESSED_BYTES_MAX,
         };
         let aborted =
             header.next_offset() > self.first_dirty && self.transactions.is_aborted(header);

@@ -1,8 +1,9 @@
 //! Storage on the real disk, from outside.
 
 use super::*;
-use crate::types::{LeaderEpoch, LogId, MonoTime, NodeId, Now, Offset, Timestamp, Uuid};
-use crate::wire::{BatchBuilder, BatchHeader, StampedBatch};
+use crate::types::{Codec, CompressionTarget, LeaderEpoch, LogId, MonoTime, NodeId, Now, Offset};
+use crate::types::{Timestamp, Uuid};
+use crate::wire::{BatchBuilder, BatchHeader, DECOMPRESSED_BYTES_MIN, StampedBatch};
 use bytes::Bytes;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -255,6 +256,25 @@ fn records_are_found_by_time() {
     assert_eq!(find(1393), None);
     let last = Some((Offset::clamped(119), 1392, LeaderEpoch(3)));
     assert_eq!(log.max_timestamp_record(Offset::MAX).unwrap(), last);
+}
+
+/// Of a topic whose `max.message.bytes` is, or was, above the default.
+#[test]
+fn a_small_batch_that_holds_very_much_is_found_by_time() {
+    let dir = tempfile::tempdir().unwrap();
+    let storage = open(dir.path());
+    let log = storage.create(id(1), LogPolicy::default());
+    let inbox = listen(&log);
+    let mut builder = BatchBuilder::new();
+    builder.record(1000, None, Some(&vec![0; 2 * DECOMPRESSED_BYTES_MIN]));
+    builder.record(1001, None, None);
+    let packed = builder.build_compressed(CompressionTarget::with_default_level(Codec::Zstd));
+    log.append(vec![stamp(&packed.unwrap(), 0, 3)]);
+    settle(&log, &inbox);
+
+    let found = log.find_by_timestamp(1001, Offset::MAX);
+
+    assert_eq!(found.unwrap(), Some((Offset::clamped(1), 1001, LeaderEpoch(3))));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use super::read::locate;
 use super::scan::{Look, Step, Walk};
 use super::segment::Segment;
 use crate::types::{LeaderEpoch, Offset};
-use crate::wire::{BatchHeader, DECOMPRESSED_BYTES_MIN, DECOMPRESSION_RATIO_MAX, Records};
+use crate::wire::{BatchHeader, DECOMPRESSED_BYTES_MAX, Records};
 use std::sync::Arc;
 
 /// A record found by its time: offset, timestamp in ms, epoch of its batch.
@@ -113,11 +113,6 @@ fn corrupt(log: &Log, segment: &Segment, position: u64) -> ReadError {
     ReadError::Corrupt { log: log.id(), segment: segment.base, position }
 }
 
-/// Most bytes that a stored batch of `size` may become; it was checked when it was taken.
-pub(super) fn decompressed_bytes_max(size: usize) -> usize {
-    DECOMPRESSED_BYTES_MIN.max(size.saturating_mul(DECOMPRESSION_RATIO_MAX))
-}
-
 fn find_in_batch(
     log: &Log,
     segment: &Arc<Segment>,
@@ -128,7 +123,7 @@ fn find_in_batch(
 ) -> Result<Option<FoundRecord>, ReadError> {
     let mut batch = vec![0; header.size_bytes];
     log.0.file(segment, OpenMode::Existing)?.read_at(&mut batch, position)?;
-    let records = Records::open(&batch, decompressed_bytes_max(batch.len()))
+    let records = Records::open(&batch, DECOMPRESSED_BYTES_MAX)
         .map_err(|_| corrupt(log, segment, position))?;
     for record in records.iter() {
         let record = record.map_err(|_| corrupt(log, segment, position))?;

@@ -44,6 +44,6 @@ pub use records::{
 };
 pub use shape::{DECODED_BYTES_MIN, DECODED_RATIO_MAX, DecodeError, check, decode};
 pub use validate::{
-    CheckedBatch, DECOMPRESSED_BYTES_MIN, DECOMPRESSION_RATIO_MAX, ProduceRules, Refused,
-    check_batch,
+    CheckedBatch, DECOMPRESSED_BYTES_MAX, DECOMPRESSED_BYTES_MIN, DECOMPRESSION_RATIO_MAX,
+    ProduceRules, Refused, check_batch,
 };

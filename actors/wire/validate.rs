@@ -18,6 +18,10 @@ use std::fmt;
 pub const DECOMPRESSION_RATIO_MAX: usize = 16;
 /// A compressed batch may always hold this many bytes, however small `max.message.bytes` is.
 pub const DECOMPRESSED_BYTES_MIN: usize = 16 * 1024 * 1024;
+/// No compressed batch may hold more, for lengths of the protocol reach no further. What is stored
+/// was held to its topic's bound when it was taken, which may have been another than today's: it is
+/// opened up to here.
+pub const DECOMPRESSED_BYTES_MAX: usize = i32::MAX as usize;
 /// Most record errors in one answer: each is a text, and a batch of a megabyte may hold 100,000
 /// bad records.
 const RECORD_ERRORS_MAX: usize = 10_000;
@@ -57,7 +61,7 @@ impl ProduceRules {
         usize::try_from(self.max_message_bytes)
             .unwrap_or(0)
             .saturating_mul(DECOMPRESSION_RATIO_MAX)
-            .max(DECOMPRESSED_BYTES_MIN)
+            .clamp(DECOMPRESSED_BYTES_MIN, DECOMPRESSED_BYTES_MAX)
     }
 }
 

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::{Bytes, BytesMut};
-use kafka_protocol::messages::create_topics_request::CreatableTopic;
+use kafka_protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::{
@@ -14,7 +14,7 @@ use kafka_protocol::messages::{
 };
 use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request, StrBytes};
 use ottla_actors::types::{Codec, CompressionTarget};
-use ottla_actors::wire::BatchBuilder;
+use ottla_actors::wire::{BatchBuilder, HEADER_BYTES, crc_of};
 
 /// How long an answer may take before the test fails.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -29,12 +29,17 @@ pub(crate) struct Client {
 
 /// A request on the wire, its size in front.
 pub(crate) fn frame<R: Request>(version: i16, request: &R) -> Bytes {
+    frame_of("attack", version, request)
+}
+
+/// The same from a client of another name.
+pub(crate) fn frame_of<R: Request>(client_id: &str, version: i16, request: &R) -> Bytes {
     let mut frame = BytesMut::zeroed(4);
     RequestHeader::default()
         .with_request_api_key(R::KEY)
         .with_request_api_version(version)
         .with_correlation_id(1)
-        .with_client_id(Some(StrBytes::from_static_str("attack")))
+        .with_client_id(Some(StrBytes::from_string(String::from(client_id))))
         .encode(&mut frame, R::header_version(version))
         .expect("a header");
     request.encode(&mut frame, version).expect("a request");
@@ -55,10 +60,25 @@ pub(crate) fn topic_name(name: &str) -> TopicName {
 /// One batch of one record.
 pub(crate) fn batch(value: &[u8], codec: Codec) -> Bytes {
     let mut builder = BatchBuilder::new();
-    // Of now: retention deletes what is old, acknowledged or not.
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a time after 1970");
-    builder.record(i64::try_from(now.as_millis()).expect("a time"), None, Some(value));
+    builder.record(now_ms(), None, Some(value));
     builder.build_compressed(CompressionTarget::with_default_level(codec)).expect("a batch")
+}
+
+/// Of now: retention deletes what is old, acknowledged or not.
+pub(crate) fn now_ms() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a time after 1970");
+    i64::try_from(now.as_millis()).expect("a time")
+}
+
+/// A batch with other records and another codec, its length and checksum right again.
+pub(crate) fn with_records(batch: &[u8], codec: Codec, records: &[u8]) -> Bytes {
+    let mut batch = [&batch[..HEADER_BYTES], records].concat();
+    let length = i32::try_from(batch.len() - 12).expect("a batch that has a size");
+    batch.splice(8..12, length.to_be_bytes());
+    batch.splice(21..23, codec.id().to_be_bytes());
+    let crc = crc_of(&batch);
+    batch.splice(17..21, crc.to_be_bytes());
+    batch.into()
 }
 
 /// A produce request of one batch, acknowledged when it is durable.
@@ -105,16 +125,36 @@ impl Client {
 
     pub(crate) fn ask<R: Request>(&mut self, version: i16, request: &R) -> R::Response {
         self.send(&frame(version, request));
+        self.answer::<R>(version)
+    }
+
+    /// The answer to a request that was sent.
+    pub(crate) fn answer<R: Request>(&mut self, version: i16) -> R::Response {
         let mut answer = self.receive().expect("an answer");
         ResponseHeader::decode(&mut answer, R::Response::header_version(version)).expect("a head");
         R::Response::decode(&mut answer, version).expect("an answer that can be read")
     }
 
     pub(crate) fn create_topic(&mut self, name: &str, partitions: i32) {
+        self.create_topic_with(name, partitions, &[]);
+    }
+
+    pub(crate) fn create_topic_with(
+        &mut self,
+        name: &str,
+        partitions: i32,
+        configs: &[(&'static str, &'static str)],
+    ) {
+        let configs = configs.iter().map(|(name, value)| {
+            CreatableTopicConfig::default()
+                .with_name(StrBytes::from_static_str(name))
+                .with_value(Some(StrBytes::from_static_str(value)))
+        });
         let topic = CreatableTopic::default()
             .with_name(topic_name(name))
             .with_num_partitions(partitions)
-            .with_replication_factor(1);
+            .with_replication_factor(1)
+            .with_configs(configs.collect());
         let request =
             CreateTopicsRequest::default().with_timeout_ms(60_000).with_topics(vec![topic]);
         let answer = self.ask(5, &request);

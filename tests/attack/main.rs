@@ -14,6 +14,7 @@
 )]
 
 mod answers;
+mod bombs;
 mod bystander;
 mod client;
 mod connections;

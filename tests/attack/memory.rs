@@ -1,10 +1,11 @@
 //! What the settings of an attacked broker let it take, and what it took.
 
 use std::fmt::Write as _;
+use std::net::SocketAddr;
 
-use crate::harness::Broker;
+use crate::harness::{Broker, broker_with_page};
 
-const MIB: u64 = 1 << 20;
+pub(crate) const MIB: u64 = 1 << 20;
 
 /// Of a broker without clients, unoptimised: code, index, tail of the logs, threads.
 const IDLE_MIB: u64 = 60;
@@ -24,16 +25,27 @@ pub(crate) struct Bounds {
     pub(crate) connections: u64,
     /// `queued.max.request.bytes`.
     pub(crate) requests: u64,
+    /// `ottla.queued.max.response.bytes`.
     pub(crate) answers: u64,
+    /// What other settings let this attack take; the test that sets it says which.
+    pub(crate) besides: u64,
 }
 
 impl Bounds {
     /// Room for some hundred clients that ask for little.
-    pub(crate) const SMALL: Self = Self { connections: 400, requests: 32 * MIB, answers: 32 * MIB };
+    pub(crate) const SMALL: Self =
+        Self { connections: 400, requests: 32 * MIB, answers: 32 * MIB, besides: 0 };
+
+    /// A broker that runs within them, and where its page is.
+    pub(crate) fn broker(self, more: &[&str]) -> (Broker, SocketAddr) {
+        let settings = self.settings();
+        let own = settings.iter().map(String::as_str);
+        broker_with_page(&own.chain(more.iter().copied()).collect::<Vec<_>>())
+    }
 
     /// As settings.
     pub(crate) fn settings(self) -> Vec<String> {
-        let Self { connections, requests, answers } = self;
+        let Self { connections, requests, answers, .. } = self;
         vec![
             format!("max.connections={connections}"),
             format!("queued.max.request.bytes={requests}"),
@@ -46,7 +58,8 @@ impl Bounds {
     fn maximum_mib(self) -> u64 {
         // A request takes its frame, and while it is worked on at most as much again.
         let requests = 2 * self.requests / MIB;
-        IDLE_MIB + requests + self.answers / MIB + self.connections * CONNECTION_KIB / 1024
+        let connections = self.connections * CONNECTION_KIB / 1024;
+        IDLE_MIB + requests + self.answers / MIB + connections + self.besides / MIB
     }
 
     /// The process stayed within its settings.

@@ -1,4 +1,4 @@
-//! Requests that are large, many, or never whole; and batches that grow when they are opened.
+//! Requests that are large, many, or never whole.
 
 use std::io::Write;
 use std::net::{Shutdown, TcpStream};
@@ -9,10 +9,8 @@ use ottla_actors::types::Codec;
 use crate::bystander::Bystander;
 use crate::client::{Client, batch, produce_frame};
 use crate::harness::{broker_with_page, samples, value};
-use crate::memory::{BATCH_BYTES_MAX, Bounds, assert_calm};
+use crate::memory::{Bounds, assert_calm};
 
-/// MESSAGE_TOO_LARGE, CORRUPT_MESSAGE, INVALID_RECORD.
-const REFUSALS: [i16; 3] = [10, 2, 87];
 const PRODUCERS: usize = 60;
 /// Of each producer, without waiting for an answer.
 const REQUESTS: usize = 60;
@@ -109,27 +107,4 @@ fn a_hundred_megabytes_announced_or_sent_cost_no_more_than_allowed() {
     broker.assert_alive();
     bounds.assert_kept(&broker, "requests of 100 MiB");
     assert_calm(&broker, 3, "requests of 100 MiB");
-}
-
-#[test]
-fn batches_that_grow_a_thousandfold_are_refused_within_bounds() {
-    let settings = Bounds::SMALL.settings();
-    let (mut broker, _) = broker_with_page(&strings(&settings));
-    let mut client = Client::connect(broker.address());
-    client.create_topic("bomb", 1);
-    let bystander = Bystander::start(broker.address());
-    let value = vec![0; 60 << 20];
-
-    for codec in [Codec::Gzip, Codec::Lz4, Codec::Zstd] {
-        let bomb = batch(&value, codec);
-        let (error, _) = client.produce("bomb", bomb.clone());
-        let fits = u64::try_from(bomb.len()).is_ok_and(|bytes| bytes <= BATCH_BYTES_MAX);
-        assert!(REFUSALS.contains(&error), "{codec:?}: error {error}");
-        println!("{codec:?}: {} bytes, within the size of a batch: {fits}", bomb.len());
-    }
-
-    bystander.finish("decompression bombs");
-    broker.assert_alive();
-    Bounds::SMALL.assert_kept(&broker, "decompression bombs");
-    assert_calm(&broker, 1, "decompression bombs");
 }
