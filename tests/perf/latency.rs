@@ -96,8 +96,10 @@ pub(crate) fn run(arguments: &Arguments, broker: &Broker, topic: &str, plan: &Pl
         broker.delete_topics(&[topic]);
     }
 
-    figure("records_per_s", f64::from(plan.rate) * f64::from(plan.seconds) * 1.1 / seconds);
+    let sent = f64::from(plan.rate) * f64::from(plan.seconds) * 1.1;
+    figure("records_per_s", sent / seconds);
     figure("cpu_percent", cpu * 100.0 / seconds);
+    figure("cpu_s_per_million", cpu * 1e6 / sent);
     print("ack", &context.times.lock().expect("no panic while it was held"));
     print("end_to_end", &end_to_end);
 }

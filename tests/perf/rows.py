@@ -1,6 +1,7 @@
 """What is measured: one table of rows, for `compare` to run and for `picture` to draw."""
 
 import dataclasses
+import re
 
 PAGE_CACHE = "9223372036854775807"
 
@@ -17,11 +18,16 @@ class Broker:
 BROKERS = {
     "ottla": Broker("Ottla", "before each answer", {}),
     "ottla-page-cache": Broker("Ottla", "in the background", {"log.flush.interval.messages": PAGE_CACHE}),
-    "kafka": Broker("Apache Kafka 4.3.1", "in the background", {}),
-    "kafka-fsync": Broker("Apache Kafka 4.3.1", "before each answer", {"log.flush.interval.messages": "1"}),
+    "kafka": Broker("Apache Kafka", "in the background", {}),
+    "kafka-fsync": Broker("Apache Kafka", "before each answer", {"log.flush.interval.messages": "1"}),
 }
 BOTH = ("ottla", "kafka")
 ALL = tuple(BROKERS)
+
+# What the slower of the brokers does on two cores: from these `compare` says how long it will take.
+RECORDS_PER_SECOND = 400_000
+BYTES_PER_SECOND = 400_000_000
+PARTITIONS_PER_SECOND = 300
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,6 +36,7 @@ class Row:
 
     name: str
     words: str
+    seconds: float
     brokers: tuple[str, ...] = BOTH
     main: bool = False
 
@@ -41,15 +48,27 @@ def produce(size: int, acks: str, partitions: int, *more: str, main: bool = Fals
     extra = "".join(f", {word.replace('--', '')}" for word in more)
     words = f"throughput --records {records} --size {size} --acks {acks} --partitions {partitions} {' '.join(more)}"
     plural = "partition" if partitions == 1 else "partitions"
-    return Row(f"{label} acks={acks}, {partitions} {plural}{extra}", words.strip(), brokers, main)
+    seconds = 2 * transfer_seconds(records, size) + partitions / PARTITIONS_PER_SECOND
+    return Row(f"{label} acks={acks}, {partitions} {plural}{extra}", words.strip(), seconds, brokers, main)
 
 
-def latency(rate: int, partitions: int, *more: str, main: bool = False, brokers: tuple[str, ...] = BOTH) -> Row:
-    """A fixed rate of records of 1 KiB with acks=all, and a reader that follows."""
-    extra = "".join(f", {word.replace('--', '')}" for word in more)
+def latency(rate: int, partitions: int, beside: int = 0, main: bool = False, brokers: tuple[str, ...] = BOTH) -> Row:
+    """A fixed rate of records of 1 KiB with acks=all, and a reader that follows; another may catch up meanwhile."""
+    seconds = 10
+    extra = f", beside {beside}" if beside else ""
     plural = "partition" if partitions == 1 else "partitions"
-    words = f"latency --rate {rate} --seconds 10 --partitions {partitions} {' '.join(more)}"
-    return Row(f"latency at {rate}/s, {partitions} {plural}{extra}", words.strip(), brokers, main)
+    words = f"latency --rate {rate} --seconds {seconds} --partitions {partitions}" + (f" --beside {beside}" if beside else "")
+    length = 1.1 * seconds + transfer_seconds(beside * seconds, 1024)
+    return Row(f"latency at {rate}/s, {partitions} {plural}{extra}", words, length, brokers, main)
+
+
+def transfer_seconds(records: int, size: int) -> float:
+    return records / RECORDS_PER_SECOND + records * size / BYTES_PER_SECOND
+
+
+def brief(words: str) -> str:
+    """The same workload with a hundredth of the load: enough to see that it works."""
+    return re.sub(r"--(records|seconds|bytes) (\d+)", lambda found: f"--{found[1]} {max(1, int(found[2]) // 100)}", words)
 
 
 ROWS = (
@@ -58,8 +77,8 @@ ROWS = (
     produce(100, "1", 12, main=True),
     latency(1000, 1, main=True, brokers=ALL),
     latency(1000, 12, main=True, brokers=ALL),
-    Row("group of one, client defaults", "groups", main=True),
-    Row("1,000 partitions", "topics --partitions 1000", main=True),
+    Row("group of one, client defaults", "groups", seconds=16, main=True),
+    Row("1,000 partitions", "topics --partitions 1000", seconds=5, main=True),
     produce(1024, "all", 12, "--idempotent"),
     produce(1024, "all", 12, "--compression lz4"),
     produce(1024, "all", 12, "--compression zstd"),
@@ -76,10 +95,12 @@ ROWS = (
     produce(10240, "all", 1),
     produce(10240, "all", 12),
     produce(10240, "1", 12),
+    produce(10240, "0", 12),
     latency(10000, 1),
     latency(10000, 12),
-    latency(1000, 12, "--beside 50000"),
-    latency(10000, 12, "--beside 50000"),
-    Row("group of 50", "groups --members 50 --partitions 100"),
-    Row("1,000 topics", "topics --count 1000"),
+    latency(1000, 1, beside=50000),
+    latency(1000, 12, beside=50000),
+    latency(10000, 12, beside=50000),
+    Row("group of 50", "groups --members 50 --partitions 100", seconds=20),
+    Row("1,000 topics", "topics --count 1000", seconds=10),
 )
