@@ -13,6 +13,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// Sessions of one connection; a client needs one, and one more while it replaces it.
 const SESSIONS_OF_CONNECTION_MAX: usize = 4;
 
+/// Partitions that one place is for; a session of more takes a place for each so many. What a
+/// client names need not exist, so nothing else bounds it.
+const PARTITIONS_OF_PLACE: usize = 1_000;
+
 /// Places for sessions of the whole broker (`max.incremental.fetch.session.cache.slots`).
 #[derive(Clone, Debug)]
 pub struct FetchSessionSlots {
@@ -27,21 +31,39 @@ impl FetchSessionSlots {
         Self { used: Arc::new(AtomicUsize::new(0)), max }
     }
 
-    fn take(&self) -> Option<Slot> {
-        let grown = self.used.fetch_update(Ordering::AcqRel, Ordering::Acquire, |used| {
-            (used < self.max).then_some(used + 1)
-        });
-        grown.ok().map(|_| Slot(self.used.clone()))
+    /// Room for a session of so many partitions.
+    fn take(&self, partitions: usize) -> Option<Slot> {
+        let mut slot = Slot { slots: self.clone(), places: 0 };
+        slot.fit(partitions).then_some(slot)
     }
 }
 
-/// One taken place; given back when dropped.
+/// Taken places; given back when dropped.
 #[derive(Debug)]
-struct Slot(Arc<AtomicUsize>);
+struct Slot {
+    slots: FetchSessionSlots,
+    places: usize,
+}
+
+impl Slot {
+    /// Takes further places or gives some back; `false`, and nothing changes, if there are too few.
+    fn fit(&mut self, partitions: usize) -> bool {
+        let FetchSessionSlots { used, max } = &self.slots;
+        let (before, wanted) = (self.places, partitions.div_ceil(PARTITIONS_OF_PLACE));
+        let fitted = used.fetch_update(Ordering::AcqRel, Ordering::Acquire, |used| {
+            let used = (used - before).checked_add(wanted)?;
+            (wanted <= before || used <= *max).then_some(used)
+        });
+        if fitted.is_ok() {
+            self.places = wanted;
+        }
+        fitted.is_ok()
+    }
+}
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
+        self.fit(0);
     }
 }
 
@@ -91,7 +113,7 @@ struct FetchSession {
     /// In the order of answers: partitions that gave data go to the end, so that each gets its
     /// turn at the front.
     entries: BTreeMap<u64, Entry>,
-    _slot: Slot,
+    slot: Slot,
 }
 
 /// The sessions of one connection.
@@ -104,7 +126,8 @@ impl FetchSessions {
     /// Works out what a request asks for.
     ///
     /// # Errors
-    /// No such session, an epoch out of turn, or topics named in another way than at its start.
+    /// No such session or no more room for it, an epoch out of turn, or topics named in another
+    /// way than at its start.
     pub(super) fn plan(
         &mut self,
         request: SessionRequest,
@@ -134,6 +157,11 @@ impl FetchSessions {
             self.sessions.remove(&request.id);
             return Ok(Plan { wanted: Vec::new(), form: Form::Sessionless });
         }
+        if !session.slot.fit(session.entries.len()) {
+            // As if it had been evicted: the client sends everything once more.
+            self.sessions.remove(&request.id);
+            return Err(ErrorCode::FetchSessionIdNotFound);
+        }
         // Epochs wrap past the largest i32 to 1: 0 asks for a new session.
         session.epoch = session.epoch.checked_add(1).unwrap_or(1);
         let wanted = session.entries.values().map(|entry| entry.wanted.clone()).collect();
@@ -150,14 +178,14 @@ impl FetchSessions {
         if answered.is_empty() || self.sessions.len() >= SESSIONS_OF_CONNECTION_MAX {
             return 0;
         }
-        let Some(slot) = slots.take() else { return 0 };
+        let Some(slot) = slots.take(answered.len()) else { return 0 };
         let mut session = FetchSession {
             epoch: 1,
             by_id,
             next_place: 0,
             places: HashMap::new(),
             entries: BTreeMap::new(),
-            _slot: slot,
+            slot,
         };
         for (wanted, found) in answered {
             session.put(wanted.clone());

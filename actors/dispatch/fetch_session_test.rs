@@ -126,3 +126,23 @@ fn a_closed_session_gives_its_place_back() {
 
     assert_ne!(sessions.create(&slots, false, &answered), 0);
 }
+
+#[test]
+fn a_session_of_very_many_partitions_takes_a_place_for_each_thousand() {
+    let slots = FetchSessionSlots::new(4);
+    let mut sessions = FetchSessions::default();
+    let of = |partitions: std::ops::Range<i32>| -> Vec<_> {
+        partitions.map(|partition| (wanted(partition, 5), found(5, b""))).collect()
+    };
+    let more = |partitions| of(partitions).into_iter().map(|(wanted, _)| wanted).collect();
+
+    assert_eq!(sessions.create(&slots, false, &of(0..4_001)), 0, "five thousand begun");
+    let id = sessions.create(&slots, false, &of(0..2_000));
+    assert_ne!(id, 0);
+    assert_eq!(sessions.create(&slots, false, &of(0..2_001)), 0, "two are left");
+    assert!(sessions.plan(ask(id, 1), more(2_000..4_000), &[]).is_ok());
+    let evicted = sessions.plan(ask(id, 2), more(4_000..4_001), &[]).err();
+
+    assert_eq!(evicted, Some(ErrorCode::FetchSessionIdNotFound));
+    assert_ne!(sessions.create(&slots, false, &of(0..4_000)), 0, "its places are free again");
+}

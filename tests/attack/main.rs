@@ -22,6 +22,7 @@ mod frames;
 mod many;
 mod memory;
 mod requests;
+mod sessions;
 
 #[path = "../golden/examples.rs"]
 mod examples;

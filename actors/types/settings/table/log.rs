@@ -95,7 +95,7 @@ pub(super) const ROWS: &[Setting] = &[
     Setting::live("log.segment.delete.delay.ms", Long, Some("60000")).bounds(Bounds::AtLeast(0))
         .accepted("Files are deleted once nobody reads them."),
     Setting::fixed("max.incremental.fetch.session.cache.slots", Int, Some("1000")).bounds(Bounds::AtLeast(0))
-        .works("Fetch sessions that are kept."),
+        .works("Fetch sessions that are kept; one of more than 1,000 partitions counts once for each thousand."),
     Setting::fixed("max.request.partition.size.limit", Int, Some("2000")).bounds(Bounds::AtLeast(1))
         .works("Partitions in one answer to DescribeTopicPartitions."),
     Setting::live("message.max.bytes", Int, Some("1048588")).bounds(Bounds::AtLeast(0))
