@@ -57,3 +57,13 @@ def compiled_tests(source: pathlib.Path, target: pathlib.Path, *flags: str) -> p
         words = [go(), "test", "-c", *flags, "-o", target, "."]
         subprocess.run(words, cwd=source, env=environment(), check=True, stdout=sys.stderr)
     return target
+
+
+def installed(package: str, version: str) -> pathlib.Path:
+    """A command that is the package of a module, built once."""
+    folder = FOLDER / f"{package.replace('/', '-')}-{version}-go{VERSION}"
+    command = folder / package.rpartition("/")[2]
+    if not command.exists():
+        words = [go(), "install", f"{package}@{version}"]
+        subprocess.run(words, cwd=FOLDER, env=environment() | {"GOBIN": str(folder)}, check=True, stdout=sys.stderr)
+    return command

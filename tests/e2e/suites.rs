@@ -43,4 +43,5 @@ suites! {
     librdkafka => "librdkafka",
     rdkafka => "rdkafka",
     kgo => "kgo",
+    sarama => "sarama",
 }
