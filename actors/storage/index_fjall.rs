@@ -11,7 +11,10 @@ use super::segment::lock;
 use arc_swap::ArcSwapOption;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 use fjall::config::{BlockSizePolicy, CompressionPolicy, FilterPolicy};
-use fjall::{CompressionType, Database, Keyspace, KeyspaceCreateOptions, PersistMode};
+use fjall::{
+    CompressionType, Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode,
+};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -175,6 +178,10 @@ impl Index for FjallIndex {
     }
 }
 
+fn new_batch(tables: &Tables) -> OwnedWriteBatch {
+    tables.database.batch().durability(Some(PersistMode::Buffer))
+}
+
 struct Writer {
     dir: PathBuf,
     cache_bytes: u64,
@@ -256,26 +263,40 @@ impl Writer {
     }
 
     fn commit(&mut self, tables: &Tables, changes: &mut Vec<Change>) -> fjall::Result<()> {
-        let new_batch = || tables.database.batch().durability(Some(PersistMode::Buffer));
-        let mut batch = new_batch();
+        // Of a row that says where a log stands there may be hundreds: the last one counts.
+        let mut puts = BTreeMap::new();
         for change in changes.drain(..) {
             match change {
                 Change::Put(space, key, value) => {
-                    self.count(space, key.len() + value.len());
-                    batch.insert(tables.space(space), key, value);
+                    puts.insert((space, key), value);
                 }
                 Change::RemoveRange(space, from, to) => {
                     // What was put before must be seen.
-                    std::mem::replace(&mut batch, new_batch()).commit()?;
+                    self.put(tables, std::mem::take(&mut puts))?;
+                    let mut batch = new_batch(tables);
                     for row in tables.space(space).range(from..to) {
                         let key = row.key()?;
                         self.count(space, key.len());
                         batch.remove(tables.space(space), key);
                     }
+                    batch.commit()?;
                 }
             }
+        }
+        self.put(tables, puts)
+    }
+
+    fn put(
+        &mut self,
+        tables: &Tables,
+        rows: BTreeMap<(Space, Vec<u8>), Vec<u8>>,
+    ) -> fjall::Result<()> {
+        let mut batch = new_batch(tables);
+        for ((space, key), value) in rows {
+            self.count(space, key.len() + value.len());
+            batch.insert(tables.space(space), key, value);
             if batch.len() >= BATCH_ROWS_MAX {
-                std::mem::replace(&mut batch, new_batch()).commit()?;
+                std::mem::replace(&mut batch, new_batch(tables)).commit()?;
             }
         }
         batch.commit()

@@ -4,6 +4,7 @@
 
 use super::disk::OpenMode;
 use super::error::AppendError;
+use super::index::Change;
 use super::log::Log;
 use super::news::LogNews;
 use super::segment::lock;
@@ -157,8 +158,16 @@ impl Journal {
         }
         let dirty: Vec<Log> = self.dirty.values().cloned().collect();
         if let Err(error) = self.sync_all(&dirty) {
-            self.shared.fatal("a segment could not be synced", &error);
+            return self.shared.fatal("a segment could not be synced", &error);
         }
+        let rows = dirty.iter().flat_map(|log| {
+            let (synced, cuts) = {
+                let writer = lock(&log.0.writer);
+                (writer.synced, writer.cuts)
+            };
+            synced_rows(log, synced, cuts)
+        });
+        self.shared.index.write(rows.collect());
     }
 
     /// Counts a group that had to be made durable.
@@ -197,7 +206,13 @@ impl Journal {
                 lock(&outcome.log.0.writer).unlogged = true;
             }
         }
-        self.sync_all(&direct)
+        self.sync_all(&direct)?;
+        for outcome in outcomes.iter_mut().filter(|it| it.must_sync && (it.direct || all_direct)) {
+            // Without these a start after a kill would take damage below for a torn end.
+            let rows = synced_rows(&outcome.log, outcome.end, outcome.cuts);
+            outcome.written.changes.extend(rows);
+        }
+        Ok(())
     }
 
     /// Syncs the segments of `logs`, several at once where threads may be used.
@@ -344,6 +359,12 @@ impl Journal {
             Err(error) => self.shared.fatal("a segment could not be synced", error),
         }
     }
+}
+
+/// Rows that say up to where a log is synced, all of it.
+fn synced_rows(log: &Log, up_to: Offset, cuts: u32) -> impl Iterator<Item = Change> {
+    let segment = log.0.active().map(|active| active.row().put(log.0.puid));
+    segment.into_iter().chain([log.0.meta_row(up_to, cuts)])
 }
 
 /// Decides how a log's part of the group is made durable.
