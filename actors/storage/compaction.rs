@@ -13,7 +13,7 @@ use super::offset_map::{OffsetMap, Transactions};
 use super::recover_log;
 use super::scan::{Look, Step, Walk};
 use super::segment::Segment;
-use super::shared::{Job, Swap};
+use super::shared::{Job, PendingSwap, Swap};
 use crate::types::Offset;
 use crate::wire::{
     BatchHeader, DECOMPRESSED_BYTES_MAX, FilterRules, Filtered, Records, filter_batch,
@@ -21,6 +21,7 @@ use crate::wire::{
 use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// A log that is worth cleaning.
 pub(super) struct Candidate {
@@ -34,6 +35,9 @@ pub(super) struct Candidate {
 
 /// Whether a log is dirty enough (`LogCleanerManager.grabFilthiestCompactedLog`).
 pub(super) fn candidate(log: &Log, now_ms: i64) -> Option<Candidate> {
+    if log.0.pending_swaps.load(Ordering::Acquire) > 0 {
+        return None;
+    }
     let policy = log.policy();
     let all = log.0.segments.load_full();
     let (_, sealed) = all.split_last()?;
@@ -261,7 +265,8 @@ fn clean_group(log: &Log, group: &[Arc<Segment>], filter: &Filter) -> io::Result
     log.0.shared.index.flush();
     let (log, old) = (log.clone(), group.to_vec());
     let shared = Arc::clone(&log.0.shared);
-    let swap = Swap { log, old, new, cleaned, places, done: Box::new(|| ()) };
+    let pending = PendingSwap::new(&log);
+    let swap = Swap { log, old, new, cleaned, places, done: Box::new(|| ()), pending };
     shared.send(Job::Swap(swap));
     Ok(())
 }

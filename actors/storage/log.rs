@@ -19,7 +19,7 @@ use arc_swap::ArcSwap;
 use std::collections::VecDeque;
 use std::io;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// Producer snapshots kept: the newest may lie ahead of what a power loss leaves.
@@ -44,6 +44,8 @@ pub(super) struct LogInner {
     end: AtomicI64,
     clean_bound: AtomicI64,
     cleaned: AtomicI64,
+    /// Cleaned segments that the journal has not put into their places yet.
+    pub(super) pending_swaps: AtomicUsize,
     policy: ArcSwap<LogPolicy>,
     listener: Mutex<Option<Arc<dyn LogListener>>>,
     is_offline: AtomicBool,
@@ -77,6 +79,7 @@ impl LogInner {
             end: AtomicI64::new(0),
             clean_bound: AtomicI64::new(i64::MAX),
             cleaned: AtomicI64::new(0),
+            pending_swaps: AtomicUsize::new(0),
             policy: ArcSwap::from_pointee(policy),
             listener: Mutex::default(),
             is_offline: AtomicBool::new(false),

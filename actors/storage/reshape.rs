@@ -322,7 +322,7 @@ fn cut(log: &Log, offset: Offset) -> io::Result<Offset> {
 
 /// Puts a cleaned segment in the place of those it was made from.
 fn swap_segments(swap: Swap) -> io::Result<()> {
-    let Swap { log, old, new, cleaned, places, done } = swap;
+    let Swap { log, old, new, cleaned, places, done, pending: _pending } = swap;
     let disk = &*log.0.shared.disk;
     let segments = log.0.segments.load_full();
     let unchanged = old.iter().all(|old| segments.iter().any(|segment| Arc::ptr_eq(segment, old)));

@@ -75,6 +75,24 @@ pub(super) struct Swap {
     /// Its places.
     pub(super) places: Vec<PlaceRow>,
     pub(super) done: Done,
+    pub(super) pending: PendingSwap,
+}
+
+/// A swap that is not done yet. While there is one, its log is not cleaned again: what lies ready
+/// would be written over.
+pub(super) struct PendingSwap(Log);
+
+impl PendingSwap {
+    pub(super) fn new(log: &Log) -> Self {
+        log.0.pending_swaps.fetch_add(1, Ordering::AcqRel);
+        Self(log.clone())
+    }
+}
+
+impl Drop for PendingSwap {
+    fn drop(&mut self) {
+        self.0.0.pending_swaps.fetch_sub(1, Ordering::AcqRel);
+    }
 }
 
 /// The result of a background sync.
