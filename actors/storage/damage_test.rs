@@ -12,8 +12,9 @@ const BATCHES: i64 = 8;
 const SEEDS: u64 = 40;
 /// Of a batch's header neither the base offset nor the leader epoch is covered by its sum.
 const COVERED_FROM: u64 = 16;
-/// The header of a record in a write-ahead file.
+/// The header of a record in a write-ahead file, and what it begins with.
 const RECORD_HEADER_BYTES: u64 = 60;
+const MAGIC_BYTES: u64 = 4;
 
 /// A folder with one log, each batch acknowledged for itself, and its copy as of a killed process.
 fn killed() -> (tempfile::TempDir, PathBuf) {
@@ -123,23 +124,122 @@ fn damage_behind_the_last_sync_is_made_good_from_the_write_ahead_file() {
     }
 }
 
+/// A copy of `copy` as after a power loss that took all segments along, with one bit of its
+/// write-ahead file flipped.
+fn without_segments(copy: &Path, position: u64, bit: u64) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    copy_dir(copy, dir.path());
+    fs::remove_dir_all(dir.path().join("topics")).unwrap();
+    flip(&write_ahead_file(dir.path()), position, bit);
+    dir
+}
+
 #[test]
-fn a_write_ahead_file_ends_at_its_damaged_record_and_counts_up_to_there() {
+fn a_damaged_write_ahead_record_with_others_behind_it_is_not_taken_for_a_torn_end() {
     let (_dir, copy) = killed();
     let record_bytes = RECORD_HEADER_BYTES + batch_bytes(&segment(&copy));
-    for seed in 0..SEEDS {
+    for seed in 0..SEEDS / 2 {
+        let mut dice = Dice::new(seed);
+        // The magic only helps to find a record: without it, it is whole.
+        let at = MAGIC_BYTES + dice.below(record_bytes - MAGIC_BYTES);
+        let record = dice.below(u64::try_from(BATCHES).unwrap() - 1);
+        let dir = without_segments(&copy, record * record_bytes + at, dice.below(8));
+
+        let storage = open(dir.path());
+
+        let log = storage.log(id(1)).unwrap();
+        assert!(log.offline().is_some(), "seed {seed}: it goes on to {}", log.log_end_offset());
+    }
+}
+
+#[test]
+fn a_write_ahead_file_ends_at_the_torn_record_of_its_last_group() {
+    let (_dir, copy) = killed();
+    let record_bytes = RECORD_HEADER_BYTES + batch_bytes(&segment(&copy));
+    let last = u64::try_from(BATCHES).unwrap() - 1;
+    for seed in 0..SEEDS / 2 {
+        let mut dice = Dice::new(seed);
+        let at = MAGIC_BYTES + dice.below(record_bytes - MAGIC_BYTES);
+        let dir = without_segments(&copy, last * record_bytes + at, dice.below(8));
+
+        let storage = open(dir.path());
+
+        let log = storage.log(id(1)).unwrap();
+        assert_eq!(log.offline(), None, "seed {seed}");
+        assert_eq!(bases(&log, 0, 700), (0..BATCHES - 1).collect::<Vec<i64>>(), "seed {seed}");
+    }
+}
+
+#[test]
+fn damage_in_a_write_ahead_file_does_no_harm_where_segments_have_all_of_it() {
+    let (_dir, copy) = killed();
+    let record_bytes = RECORD_HEADER_BYTES + batch_bytes(&segment(&copy));
+    for seed in 0..SEEDS / 2 {
         let mut dice = Dice::new(seed);
         let dir = tempfile::tempdir().unwrap();
         copy_dir(&copy, dir.path());
-        // As after a power loss that took all segments along.
-        fs::remove_dir_all(dir.path().join("topics")).unwrap();
         let position = dice.below(record_bytes * u64::try_from(BATCHES).unwrap());
         flip(&write_ahead_file(dir.path()), position, dice.below(8));
 
         let storage = open(dir.path());
 
-        let whole = i64::try_from(position / record_bytes).unwrap();
-        let found = storage.log(id(1)).map_or_else(Vec::new, |log| bases(&log, 0, 700));
-        assert_eq!(found, (0..whole).collect::<Vec<i64>>(), "seed {seed}");
+        let log = storage.log(id(1)).unwrap();
+        assert_eq!(log.offline(), None, "seed {seed}");
+        assert_eq!(bases(&log, 0, 700), (0..BATCHES).collect::<Vec<i64>>(), "seed {seed}");
+    }
+}
+
+#[test]
+fn a_log_whose_last_write_ahead_record_is_damaged_is_told_by_the_group_of_another() {
+    let dir = tempfile::tempdir().unwrap();
+    let storage = open(&dir.path().join("first"));
+    for number in [1, 2] {
+        let log = storage.create(id(number), LogPolicy::default());
+        let inbox = listen(&log);
+        fill(&log, 1, 100);
+        settle(&log, &inbox);
+    }
+    let copy = dir.path().join("copy");
+    copy_dir(&dir.path().join("first"), &copy);
+    drop(storage);
+    let payload_bytes = batch_bytes(&segment(&copy));
+    for seed in 0..SEEDS / 2 {
+        let mut dice = Dice::new(seed);
+        let in_payload = COVERED_FROM + dice.below(payload_bytes - COVERED_FROM);
+        let position = RECORD_HEADER_BYTES + in_payload;
+        let damaged = without_segments(&copy, position, dice.below(8));
+
+        let storage = open(damaged.path());
+
+        let (damaged, whole) = (storage.log(id(1)).unwrap(), storage.log(id(2)).unwrap());
+        assert!(damaged.offline().is_some(), "seed {seed}: its end was cut off silently");
+        assert_eq!(bases(&whole, 0, 700), [0], "seed {seed}");
+    }
+}
+
+#[test]
+fn damage_below_a_sync_of_the_segment_itself_is_never_cut_away() {
+    let dir = tempfile::tempdir().unwrap();
+    let storage = open(&dir.path().join("first"));
+    let log = storage.create(id(1), LogPolicy::default());
+    let inbox = listen(&log);
+    // So much at once goes past the write-ahead file.
+    fill(&log, BATCHES, 200 << 10);
+    settle(&log, &inbox);
+    log.0.shared.index.flush();
+    let copy = dir.path().join("copy");
+    copy_dir(&dir.path().join("first"), &copy);
+    drop((log, storage));
+    for seed in 0..SEEDS / 4 {
+        let mut dice = Dice::new(seed);
+        let damaged = tempfile::tempdir().unwrap();
+        copy_dir(&copy, damaged.path());
+        let path = segment(damaged.path());
+        let before = fs::metadata(&path).unwrap().len();
+        flip(&path, covered_place(&mut dice, &path), dice.below(8));
+
+        drop(open(damaged.path()));
+
+        assert_eq!(fs::metadata(&path).unwrap().len(), before, "seed {seed}: it was cut");
     }
 }

@@ -57,6 +57,7 @@ mod tail;
 mod threads;
 mod times;
 mod wal;
+mod wal_read;
 mod writer;
 
 pub use disk::{DirEntry, Disk, DiskFile, OpenMode, RealDisk};

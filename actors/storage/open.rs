@@ -10,7 +10,8 @@ use super::options::{LogPolicy, StorageOptions};
 use super::recover_log::{self, Found, Known};
 use super::segment::lock;
 use super::shared::{Chore, Job, Shared};
-use super::wal::{Replayed, Wal};
+use super::wal::Wal;
+use super::wal_read::{DamagedRecord, Held, Replayed};
 use crate::types::{LogId, Uuid};
 use bytes::Bytes;
 use crossbeam_channel::Sender;
@@ -52,19 +53,20 @@ pub(super) fn open(
     let identity = meta::identify(&*disk, &options)?;
     let wal_bytes = options.wal_file_bytes;
     let (mut wal, replayed) =
-        Wal::open(Arc::clone(&disk), dir.join("wal"), wal_bytes, identity.clean).map_err(in_dir)?;
+        Wal::open(Arc::clone(&disk), dir.join("wal"), wal_bytes, identity.clean)
+            .map_err(|error| OpenError::from_io(dir.join("wal"), error))?;
     let shared = Arc::new(Shared::new(options, disk, index, jobs, chores));
     let mut numbers = Numbers::read(&*shared.index);
-    let (logged, deleted) = sort(replayed);
+    let Sorted { mut logged, mut damaged, deleted } = sort(replayed);
     let mut ids = folders(&shared, &deleted).map_err(in_dir)?;
-    ids.extend(logged.keys().copied());
-    let mut logged = logged;
+    ids.extend(logged.keys().chain(damaged.keys()).copied());
     let mut found = Vec::with_capacity(ids.len());
     for id in ids {
         let (puid, meta) = numbers.of(id);
         let log = Arc::new(LogInner::new(Arc::clone(&shared), id, puid, LogPolicy::default()));
         let logged = logged.remove(&id).unwrap_or_default();
-        found.push((Log(log), Known { meta, clean: identity.clean, logged }));
+        let damaged = damaged.remove(&id).unwrap_or_default();
+        found.push((Log(log), Known { meta, clean: identity.clean, logged, damaged }));
     }
     let logs = found.iter().map(|(log, _)| (log.id(), log.clone())).collect();
     let logs_with_records: Vec<Log> = found
@@ -118,24 +120,41 @@ impl Numbers {
     }
 }
 
-type Logged = BTreeMap<LogId, Vec<(u32, Bytes)>>;
+/// What the write-ahead files hold, without what was deleted.
+#[derive(Default)]
+struct Sorted {
+    logged: BTreeMap<LogId, Vec<(u32, Bytes)>>,
+    damaged: BTreeMap<LogId, Vec<Held>>,
+    deleted: BTreeSet<LogId>,
+}
 
-/// What the write-ahead files hold, by log, without what was deleted.
-fn sort(replayed: Vec<Replayed>) -> (Logged, BTreeSet<LogId>) {
-    let mut logged = Logged::new();
-    let mut deleted = BTreeSet::new();
+fn sort(replayed: Vec<Replayed>) -> Sorted {
+    let mut sorted = Sorted::default();
     for record in replayed {
         match record {
             Replayed::Batches { log, cuts, payload } => {
-                logged.entry(log).or_default().push((cuts, payload));
+                sorted.logged.entry(log).or_default().push((cuts, payload));
             }
             Replayed::Deleted(log) => {
-                deleted.insert(log);
+                sorted.deleted.insert(log);
+            }
+            Replayed::Damaged(DamagedRecord { file, position, held: None }) => log::error!(
+                file, position;
+                "a record of a write-ahead file is damaged, and whose it was can't be told: what \
+                 it held is lost where no segment has it; the file is kept until an orderly stop"
+            ),
+            Replayed::Damaged(DamagedRecord { file, position, held: Some(held) }) => {
+                log::warn!(
+                    file, position, log:% = held.log;
+                    "a record of a write-ahead file is damaged; its log goes offline if it lacks it"
+                );
+                sorted.damaged.entry(held.log).or_default().push(held);
             }
         }
     }
-    logged.retain(|id, _| !deleted.contains(id));
-    (logged, deleted)
+    sorted.logged.retain(|id, _| !sorted.deleted.contains(id));
+    sorted.damaged.retain(|id, _| !sorted.deleted.contains(id));
+    sorted
 }
 
 /// Logs that have a folder; removes those of deleted ones.

@@ -13,6 +13,7 @@ use super::read::locate;
 use super::scan::{Look, Step, Walk};
 use super::segment::{Segment, base_of, lock};
 use super::state_file::{self, LogState};
+use super::wal_read::Held;
 use super::writer;
 use crate::types::{LeaderEpoch, Offset};
 use crate::wire::{BatchHeader, StampedBatch};
@@ -28,6 +29,8 @@ pub(super) struct Known {
     pub(super) clean: bool,
     /// What the write-ahead files hold for it, oldest first, each with the log's cuts of then.
     pub(super) logged: Vec<(u32, Bytes)>,
+    /// What they can't give any more, because it was damaged.
+    pub(super) damaged: Vec<Held>,
 }
 
 /// Why a log can't take part.
@@ -109,6 +112,11 @@ fn find_out(log: &Log, known: &Known) -> Result<(Vec<Change>, bool), Damage> {
     let replayed = replay(log, &known.logged, state.cuts, &mut changes)?;
     proved |= replayed;
     end = log.log_end_offset();
+    let counts = |held: &&Held| held.cuts == state.cuts && held.base >= state.start;
+    if let Some(held) = known.damaged.iter().filter(counts).find(|held| end <= held.base) {
+        let lost = held.base;
+        return Err(format!("it ends at {end}; the write-ahead record of {lost} is damaged"));
+    }
     if let Some(meta) = trusted.filter(|meta| end < meta.recovery_point) {
         return Err(format!("it ends at {end}, but was synced up to {}", meta.recovery_point));
     }

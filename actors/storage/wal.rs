@@ -11,27 +11,31 @@
 //! | 16 | topic id, 16 bytes | |
 //! | 32 i32 | partition | |
 //! | 36 u32 | cuts | how often the log had been truncated: records of before mean nothing |
-//! | 40 u32 | kind | 1 batches, 2 the log was deleted |
+//! | 40 u32 | kind | 1 batches, 2 the log was deleted; the highest bit: the first of its group |
 //! | 44 i64 | base offset | |
 //! | 52 u64 | length of the payload | |
 //! | 60 | payload: whole batches | |
 //!
-//! The first record that is torn, or of another generation than the file's first, ends the file.
+//! The first record that is torn, or of another generation than the file's first, ends the file;
+//! `wal_read` tells that from damage. Half of a generation is random, so that no payload can pass
+//! for a record.
 
 use super::disk::{Disk, DiskFile, OpenMode};
+use super::wal_read::{Replayed, generation_of, read_file};
 use crate::types::{LogId, Offset, Uuid};
 use crate::wire::StampedBatch;
-use bytes::Bytes;
 use crc_fast::{CrcAlgorithm, Digest};
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, IoSlice};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-const MAGIC: u32 = u32::from_be_bytes(*b"OTWL");
-const HEADER_BYTES: usize = 60;
-const KIND_BATCHES: u32 = 1;
-const KIND_DELETED: u32 = 2;
+pub(super) const MAGIC: u32 = u32::from_be_bytes(*b"OTWL");
+pub(super) const HEADER_BYTES: usize = 60;
+pub(super) const KIND_BATCHES: u32 = 1;
+pub(super) const KIND_DELETED: u32 = 2;
+/// Added to the kind of a group's first record.
+pub(super) const FIRST_OF_GROUP: u32 = 1 << 31;
 /// Zeroes written at once when a file is made.
 const ZEROES: &[u8] = &[0; 64 << 10];
 /// Files that are kept ready beside the one that is written to.
@@ -59,12 +63,6 @@ pub(super) struct WalEntry<'a> {
     pub(super) batches: &'a [StampedBatch],
     /// The offset after the last.
     pub(super) end: Offset,
-}
-
-/// What was found in the files.
-pub(super) enum Replayed {
-    Batches { log: LogId, cuts: u32, payload: Bytes },
-    Deleted(LogId),
 }
 
 #[derive(Debug)]
@@ -103,6 +101,30 @@ pub(super) fn make_file(
     Ok(WalFile { number, file, bytes, generation: 0, used: 0, waiting: BTreeMap::new() })
 }
 
+impl WalFile {
+    pub(super) const fn number(&self) -> u64 {
+        self.number
+    }
+
+    pub(super) fn disk_file(&self) -> &dyn DiskFile {
+        &*self.file
+    }
+
+    pub(super) const fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    pub(super) const fn generation(&self) -> u64 {
+        self.generation
+    }
+}
+
+/// A generation above `generation`: counted in its upper half, random in its lower.
+fn generation_after(generation: u64) -> u64 {
+    let [.., a, b, c, d] = *Uuid::new_v4().as_bytes();
+    ((generation >> 32) + 1) << 32 | u64::from(u32::from_be_bytes([a, b, c, d]))
+}
+
 impl Wal {
     /// Opens the folder and reads what must be replayed, oldest first.
     pub(super) fn open(
@@ -122,32 +144,30 @@ impl Wal {
                 continue;
             };
             let file = disk.open(&path_of(&dir, number), OpenMode::Existing)?;
-            let generation = generation_of(&*file)?;
             let bytes = entry.bytes;
-            files.push(WalFile {
-                number,
-                file,
-                bytes,
-                generation,
-                used: 0,
-                waiting: BTreeMap::new(),
-            });
+            let waiting = BTreeMap::new();
+            let mut file = WalFile { number, file, bytes, generation: 0, used: 0, waiting };
+            file.generation = generation_of(&file)?;
+            files.push(file);
         }
         files.sort_by_key(|file| (file.generation, file.number));
+        let newest = files.iter().map(|file| file.generation).max().unwrap_or(0);
+        let next_generation = generation_after(newest);
+        let next_number = files.iter().map(|file| file.number + 1).max().unwrap_or(0);
         let mut replayed = Vec::new();
-        if !clean {
-            for file in &files {
-                read_file(file, &mut replayed)?;
+        let mut free = VecDeque::with_capacity(files.len());
+        for file in files {
+            // A damaged one stays as it is until the folder was closed in order.
+            if clean || !read_file(&file, &mut replayed)? {
+                free.push_back(file);
             }
         }
-        let next_generation = files.iter().map(|file| file.generation).max().unwrap_or(0) + 1;
-        let next_number = files.iter().map(|file| file.number + 1).max().unwrap_or(0);
         let wal = Self {
             disk,
             dir,
             file_bytes,
             current: None,
-            free: files.into(),
+            free,
             full: VecDeque::new(),
             next_generation,
             next_number,
@@ -198,8 +218,11 @@ impl Wal {
         let Some(current) = &mut self.current else {
             return Ok(false);
         };
-        let headers: Vec<_> =
-            entries.iter().map(|entry| entry.header(current.generation)).collect();
+        let headers: Vec<_> = entries
+            .iter()
+            .enumerate()
+            .map(|(at, entry)| entry.header(current.generation, at == 0))
+            .collect();
         let batches: usize = entries.iter().map(|entry| entry.batches.len()).sum();
         let mut slices = Vec::with_capacity(entries.len() + batches * 2);
         for (entry, header) in entries.iter().zip(&headers) {
@@ -241,7 +264,7 @@ impl Wal {
         };
         next.generation = self.next_generation;
         next.used = 0;
-        self.next_generation += 1;
+        self.next_generation = generation_after(self.next_generation);
         self.full.extend(self.current.replace(next));
         self.recycle();
         true
@@ -289,9 +312,10 @@ impl WalEntry<'_> {
         HEADER_BYTES as u64 + self.payload_bytes()
     }
 
-    fn header(&self, generation: u64) -> [u8; HEADER_BYTES] {
+    fn header(&self, generation: u64, is_first: bool) -> [u8; HEADER_BYTES] {
         let base = self.batches.first().map_or(0, |batch| batch.header.base_offset);
         let kind = if self.batches.is_empty() { KIND_DELETED } else { KIND_BATCHES };
+        let kind = if is_first { kind | FIRST_OF_GROUP } else { kind };
         let mut header = [0; HEADER_BYTES];
         put(&mut header, 0, &MAGIC.to_be_bytes());
         put(&mut header, 8, &generation.to_be_bytes());
@@ -320,56 +344,4 @@ fn put(header: &mut [u8; HEADER_BYTES], at: usize, field: &[u8]) {
     if let Some(place) = header.get_mut(at..at + field.len()) {
         place.copy_from_slice(field);
     }
-}
-
-fn get<const N: usize>(header: &[u8; HEADER_BYTES], at: usize) -> [u8; N] {
-    let mut field = [0; N];
-    if let Some(bytes) = header.get(at..at + N) {
-        field.copy_from_slice(bytes);
-    }
-    field
-}
-
-/// The generation of a file's first record; 0 where there is none.
-fn generation_of(file: &dyn DiskFile) -> io::Result<u64> {
-    let mut header = [0; HEADER_BYTES];
-    let read = file.read_at(&mut header, 0)?;
-    let written = read == HEADER_BYTES && u32::from_be_bytes(get(&header, 0)) == MAGIC;
-    Ok(if written { u64::from_be_bytes(get(&header, 8)) } else { 0 })
-}
-
-fn read_file(file: &WalFile, found: &mut Vec<Replayed>) -> io::Result<()> {
-    let mut at = 0;
-    while at + HEADER_BYTES as u64 <= file.bytes {
-        let mut header = [0; HEADER_BYTES];
-        file.file.read_at(&mut header, at)?;
-        let same = u32::from_be_bytes(get(&header, 0)) == MAGIC
-            && u64::from_be_bytes(get(&header, 8)) == file.generation;
-        let length = u64::from_be_bytes(get(&header, 52));
-        let room = file.bytes - at - HEADER_BYTES as u64;
-        if !same || length > room {
-            break;
-        }
-        let mut payload = vec![0; usize::try_from(length).unwrap_or(0)];
-        file.file.read_at(&mut payload, at + HEADER_BYTES as u64)?;
-        let mut digest = Digest::new(CrcAlgorithm::Crc32Iscsi);
-        digest.update(header.get(8..).unwrap_or_default());
-        digest.update(&payload);
-        if crc(&digest) != u32::from_be_bytes(get(&header, 4)) {
-            break;
-        }
-        let topic_id = Uuid::from_bytes(get(&header, 16));
-        let log = LogId { topic_id, partition: i32::from_be_bytes(get(&header, 32)) };
-        let cuts = u32::from_be_bytes(get(&header, 36));
-        match u32::from_be_bytes(get(&header, 40)) {
-            KIND_BATCHES => {
-                found.push(Replayed::Batches { log, cuts, payload: payload.into() });
-            }
-            KIND_DELETED => found.push(Replayed::Deleted(log)),
-            // Of a newer release; the format version keeps that from happening.
-            _ => break,
-        }
-        at += HEADER_BYTES as u64 + length;
-    }
-    Ok(())
 }
