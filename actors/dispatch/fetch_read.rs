@@ -282,7 +282,9 @@ fn read_cold(broker: &Broker, reads: Vec<ColdRead>) -> oneshot::Receiver<Vec<Col
                 if matches!(error, ReadError::OutOfRange { .. }) {
                     return ErrorCode::OffsetOutOfRange;
                 }
-                log::error!(log:% = log.id(), error:% = error; "cannot read");
+                if log.is_news(&error) {
+                    log::error!(log:% = log.id(), error:% = error; "cannot read");
+                }
                 ErrorCode::KafkaStorageError
             });
             ColdResult { at, log: log.id(), chunk, cursor }

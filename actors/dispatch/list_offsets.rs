@@ -159,7 +159,9 @@ fn find(search: Search, partition: &Partition) -> Result<Option<Hit>, ErrorCode>
         Search::MaxTimestamp => log.max_timestamp_record(up_to),
     };
     hit.map_err(|error| {
-        log::error!(log:% = log.id(), error:% = error; "cannot look a timestamp up");
+        if log.is_news(&error) {
+            log::error!(log:% = log.id(), error:% = error; "cannot look a timestamp up");
+        }
         ErrorCode::KafkaStorageError
     })
 }

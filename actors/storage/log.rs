@@ -12,6 +12,7 @@ use super::segment::{Segment, lock};
 use super::shared::{Done, Job, Shared};
 use super::tail::Tail;
 use super::times::{self, FoundRecord};
+use super::trouble::Troubles;
 use super::writer::Writer;
 use crate::types::{LeaderEpoch, LogId, Offset};
 use crate::wire::StampedBatch;
@@ -50,6 +51,7 @@ pub(super) struct LogInner {
     listener: Mutex<Option<Arc<dyn LogListener>>>,
     is_offline: AtomicBool,
     offline: Mutex<Option<String>>,
+    troubles: Mutex<Troubles>,
 }
 
 impl std::fmt::Debug for LogInner {
@@ -84,6 +86,7 @@ impl LogInner {
             listener: Mutex::default(),
             is_offline: AtomicBool::new(false),
             offline: Mutex::default(),
+            troubles: Mutex::default(),
         }
     }
 
@@ -197,6 +200,14 @@ impl Log {
     #[must_use]
     pub fn offline(&self) -> Option<String> {
         if self.0.is_offline() { lock(&self.0.offline).clone() } else { None }
+    }
+
+    /// Whether a read that failed so is worth a line in the log: once, and again while it lasts. Not
+    /// where the log went offline, which was said, or was deleted, which is no fault.
+    #[must_use]
+    pub fn is_news(&self, error: &ReadError) -> bool {
+        let now = (self.0.shared.options.clock)().mono;
+        !self.0.is_offline() && lock(&self.0.troubles).is_news(error, now)
     }
 
     /// Changes its settings, from the next append on.

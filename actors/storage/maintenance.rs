@@ -1,6 +1,7 @@
 //! The thread that runs retention and compaction in their intervals.
 
 use super::compaction;
+use super::error::ReadError;
 use super::log::Log;
 use super::retention;
 use super::segment::lock;
@@ -76,7 +77,10 @@ pub(super) fn compaction_round(shared: &Shared, logs: &[Log]) {
     dirty.sort_by(|a, b| b.ratio.total_cmp(&a.ratio));
     for candidate in dirty {
         let log = candidate.log.clone();
-        if let Err(error) = compaction::clean(candidate, now_ms) {
+        let cleaned = compaction::clean(candidate, now_ms).map_err(ReadError::Io);
+        if let Err(error) = cleaned
+            && log.is_news(&error)
+        {
             log::error!(log:% = log.id(), error:%; "a log could not be compacted");
         }
     }

@@ -56,6 +56,7 @@ mod store_test;
 mod tail;
 mod threads;
 mod times;
+mod trouble;
 mod wal;
 mod wal_read;
 mod writer;

@@ -5,8 +5,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -15,7 +14,7 @@ use rdkafka::message::Message;
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
-use crate::harness::{Broker, scratch};
+use crate::harness::{Broker, preload, scratch};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How a process ends that gives itself up.
@@ -47,15 +46,6 @@ int fsync(int file) {
 }
 "#;
 
-fn compile(folder: &Path) -> String {
-    let (source, library) = (folder.join("syncs.c"), folder.join("syncs.so"));
-    fs::write(&source, FAILING_SYNCS).expect("a source file");
-    let mut compiler = Command::new("cc");
-    compiler.args(["-shared", "-fPIC", "-o"]).arg(&library).arg(&source).arg("-ldl");
-    assert!(compiler.status().expect("a C compiler").success(), "{compiler:?}");
-    library.display().to_string()
-}
-
 fn send(broker: &Broker, value: &str) -> Result<i64, KafkaError> {
     let producer: FutureProducer = ClientConfig::new()
         .set("bootstrap.servers", broker.address().to_string())
@@ -82,7 +72,7 @@ fn end_of_log(broker: &Broker) -> i64 {
 #[test]
 fn a_sync_that_fails_ends_the_process_and_acknowledges_nothing() {
     let folder = tempfile::tempdir_in(scratch()).expect("a folder to write in");
-    let library = compile(folder.path());
+    let library = preload(folder.path(), FAILING_SYNCS);
     let marker = folder.path().join("fail");
     let marker_text = marker.display().to_string();
     let variables = [("LD_PRELOAD", &*library), ("SYNCS_FAIL_WHILE", &*marker_text)];

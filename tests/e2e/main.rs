@@ -13,6 +13,7 @@ mod consistency;
 mod declared;
 mod docker;
 mod faults;
+mod faults_reading;
 mod harness;
 mod process;
 mod python;

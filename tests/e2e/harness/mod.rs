@@ -2,6 +2,7 @@
 
 mod broker;
 mod page;
+mod preload;
 mod python;
 mod script;
 mod shell;
@@ -9,6 +10,7 @@ mod subprocess;
 
 pub(crate) use broker::{Broker, PATIENCE, free_port, run_to_end, serve};
 pub(crate) use page::{broker_with_page, get, samples, value};
+pub(crate) use preload::preload;
 pub(crate) use python::environment;
 pub(crate) use script::{functions, run};
 pub(crate) use shell::Shell;
