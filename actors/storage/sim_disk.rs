@@ -2,6 +2,7 @@
 //! seed says, down to single sectors and single folder entries, in any order.
 
 use super::disk::{DirEntry, Disk, DiskFile, OpenMode};
+use crate::wire::PREFIX_BYTES;
 use std::collections::BTreeMap;
 use std::io::{self, IoSlice};
 use std::path::{Path, PathBuf};
@@ -151,6 +152,8 @@ struct State {
     syncs_lie: bool,
     /// A planted bug: truncations answer, and do nothing.
     truncations_lie: bool,
+    /// A planted bug: of batches that are written together, two get one offset.
+    offsets_repeat: bool,
 }
 
 impl State {
@@ -228,6 +231,12 @@ impl SimDisk {
         self.state().truncations_lie = true;
     }
 
+    /// Plants a bug: from now on the second of batches that are written to a segment together is
+    /// stored under the offset of the first.
+    pub fn repeat_offsets(&self) {
+        self.state().offsets_repeat = true;
+    }
+
     /// The machine is back after a power loss: of what was not synced, `seed` says what is there.
     pub fn crash(&self, seed: u64) {
         let mut dice = Dice::new(seed);
@@ -266,11 +275,30 @@ struct SimFile {
     inode: usize,
 }
 
+/// Stores the second of two batches under the offset of the first. A segment's batches come as the
+/// bytes that are new, which begin with the offset, and the rest.
+fn repeat_offset(slices: &[IoSlice<'_>], bytes: &mut [u8]) {
+    let [first, first_rest, second, _, ..] = slices else {
+        return;
+    };
+    let is_prefix = |slice: &IoSlice<'_>| slice.len() == PREFIX_BYTES;
+    let at = first.len() + first_rest.len();
+    if is_prefix(first)
+        && is_prefix(second)
+        && let (Some(from), Some(to)) = (first.get(..8), bytes.get_mut(at..at + 8))
+    {
+        to.copy_from_slice(from);
+    }
+}
+
 impl DiskFile for SimFile {
     fn write_all_at(&self, slices: &mut [IoSlice<'_>], at: u64) -> io::Result<()> {
         let mut bytes: Vec<u8> = slices.iter().flat_map(|slice| slice.iter().copied()).collect();
         let at = usize::try_from(at).map_err(io::Error::other)?;
         let state = &mut *self.disk.state();
+        if state.offsets_repeat {
+            repeat_offset(slices, &mut bytes);
+        }
         let growth = (at + bytes.len()).saturating_sub(state.inode(self.inode)?.current.len());
         let mut full = false;
         if let Some(room) = &mut state.room {
