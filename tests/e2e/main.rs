@@ -8,6 +8,8 @@
 mod admin;
 #[path = "../consistency/mod.rs"]
 mod checker;
+mod clients;
+mod clock;
 mod compat;
 mod consistency;
 mod declared;
