@@ -99,24 +99,27 @@ pub enum NameError {
     /// The empty string.
     Empty,
     /// `.` or `..`.
-    Dots,
+    Dots(String),
     /// More than 249 characters.
-    TooLong(usize),
+    TooLong(String),
     /// A character outside `[a-zA-Z0-9._-]`.
     Character(String),
 }
 
 impl fmt::Display for NameError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Topic name is invalid: ")?;
         match self {
-            Self::Empty => write!(f, "topic name is empty"),
-            Self::Dots => write!(f, "topic name is '.' or '..'"),
-            Self::TooLong(length) => {
-                write!(f, "topic name is {length} characters long, more than the 249 allowed")
+            Self::Empty => write!(f, "the empty string is not allowed"),
+            Self::Dots(name) => write!(f, "'{name}' is not allowed"),
+            Self::TooLong(name) => {
+                let max = TopicName::LENGTH_MAX;
+                write!(f, "the length of '{name}' is longer than the max allowed length {max}")
             }
             Self::Character(name) => write!(
                 f,
-                "topic name '{name}' has a character outside ASCII letters, digits, '.', '_', '-'"
+                "'{name}' contains one or more characters other than ASCII alphanumerics, '.', '_' \
+                 and '-'"
             ),
         }
     }
@@ -142,10 +145,10 @@ impl TopicName {
             return Err(NameError::Empty);
         }
         if name == "." || name == ".." {
-            return Err(NameError::Dots);
+            return Err(NameError::Dots(name.to_owned()));
         }
         if name.len() > Self::LENGTH_MAX {
-            return Err(NameError::TooLong(name.len()));
+            return Err(NameError::TooLong(name.to_owned()));
         }
         if !name.chars().all(allowed) {
             return Err(NameError::Character(name.to_owned()));
