@@ -1,7 +1,9 @@
 //! The partition's mailbox: turns messages into inputs, and effects into appends and answers.
 
 use super::machine::{Acks, Effect, Input, Origin, PartitionMachine, PartitionSettings};
-use super::{Appended, FetchWait, PartitionStart, PartitionView, ProduceError, ProducerTable};
+use super::{
+    ActiveProducer, Appended, FetchWait, PartitionStart, PartitionView, ProduceError, ProducerTable,
+};
 use crate::machine::Machine;
 use crate::runtime::{Alarm, Clock, DrainedHook, OnDrained, Reply, Turn};
 use crate::storage::{AppendError, Log, LogListener, LogNews, Storage};
@@ -43,6 +45,11 @@ pub struct WaitForData {
     pub wait: Arc<FetchWait>,
 }
 
+/// Whom of its producers the partition remembers.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct DescribeProducers(pub Reply<Result<Vec<ActiveProducer>, ProduceError>>);
+
 /// No more batches: answer when everything accepted is committed.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
@@ -67,11 +74,18 @@ impl LogListener for Listener {
     }
 }
 
+/// What comes while state is read.
+#[derive(Debug)]
+enum Waiting {
+    Produce(Produce),
+    DescribeProducers(DescribeProducers),
+}
+
 #[derive(Debug)]
 enum Mode {
     Running,
-    /// Memory and log disagree: batches wait until the journal is through and state was read.
-    Reloading(VecDeque<Produce>),
+    /// Memory and log disagree: what comes waits until the journal is through and state was read.
+    Reloading(VecDeque<Waiting>),
     /// The log cannot be read: nothing is taken before a restart of the process.
     Offline,
 }
@@ -266,7 +280,7 @@ impl Handler<Produce> for PartitionActor {
         }
         match &mut self.mode {
             Mode::Running => {}
-            Mode::Reloading(stash) => return stash.push_back(produce),
+            Mode::Reloading(stash) => return stash.push_back(Waiting::Produce(produce)),
             Mode::Offline => return produce.reply.send(Err(ProduceError::Storage)),
         }
         let log_start = self.log.log_start_offset();
@@ -325,8 +339,11 @@ impl Handler<Reloaded> for PartitionActor {
         self.view.set_high_watermark(self.machine.high_watermark());
         self.view.add_committed(bytes);
         self.fresh_bytes += bytes;
-        for produce in stash {
-            self.handle(produce, ctx);
+        for waiting in stash {
+            match waiting {
+                Waiting::Produce(produce) => self.handle(produce, ctx),
+                Waiting::DescribeProducers(asked) => self.handle(asked, ctx),
+            }
         }
     }
 }
@@ -347,6 +364,19 @@ impl Handler<WaitForData> for PartitionActor {
             self.waiters.retain(|waiter| !waiter.is_done());
         }
         self.waiters.push(wait);
+    }
+}
+
+impl Handler<DescribeProducers> for PartitionActor {
+    type Result = ();
+
+    fn handle(&mut self, asked: DescribeProducers, ctx: &mut Context<Self>) {
+        self.turn.tick(ctx);
+        match &mut self.mode {
+            Mode::Running => asked.0.send(Ok(self.machine.producers().active())),
+            Mode::Reloading(stash) => stash.push_back(Waiting::DescribeProducers(asked)),
+            Mode::Offline => asked.0.send(Err(ProduceError::Storage)),
+        }
     }
 }
 

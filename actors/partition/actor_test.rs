@@ -1,10 +1,10 @@
 //! The partition's shell over a simulated disk whose journal is driven by hand.
 
 use super::{Acks, Appended, FetchWait, Origin, Partition, PartitionSettings, PartitionStart};
-use super::{PartitionActor, ProduceError};
+use super::{ActiveProducer, PartitionActor, ProduceError};
 use crate::runtime::{Clock, start_local};
 use crate::storage::{Driver, LogPolicy, MemoryIndex, SimDisk, Storage, StorageOptions};
-use crate::types::{LeaderEpoch, LogId, NodeId, Offset, Uuid};
+use crate::types::{LeaderEpoch, LogId, NodeId, Offset, ProducerEpoch, ProducerId, Uuid};
 use crate::wire::{BatchBuilder, BatchHeader, CheckedBatch};
 use std::sync::Arc;
 use tokio::sync::oneshot;
@@ -43,10 +43,18 @@ fn bench() -> Bench {
 
 impl Bench {
     fn produce(&self, value_bytes: usize) -> Answer {
+        self.produce_as(value_bytes, |header| header)
+    }
+
+    fn produce_as(
+        &self,
+        value_bytes: usize,
+        from: impl FnOnce(BatchHeader) -> BatchHeader,
+    ) -> Answer {
         let mut builder = BatchBuilder::new();
         builder.record(1, None, Some(&vec![7; value_bytes]));
         let batch = builder.build();
-        let header = BatchHeader::parse(&batch).unwrap();
+        let header = from(BatchHeader::parse(&batch).unwrap());
         let batch =
             CheckedBatch { header, batch, max_timestamp_offset_delta: 0, log_append_time: None };
         self.partition.produce(batch, Acks::Committed, Origin::Client)
@@ -142,4 +150,50 @@ async fn closing_waits_for_what_is_with_the_journal() {
     let mut late = bench.produce(10);
     settle().await;
     assert!(!matches!(base(&mut late), Some(Ok(_))), "taken after the close");
+}
+
+#[actix_rt::test]
+async fn producers_are_told_of_with_the_batches_sent_before_the_question() {
+    let bench = bench();
+    let sequenced = |first| {
+        move |header| BatchHeader {
+            producer_id: 7,
+            producer_epoch: 3,
+            base_sequence: first,
+            max_timestamp: 100 + i64::from(first),
+            ..header
+        }
+    };
+    let sent = (bench.produce_as(10, sequenced(0)), bench.produce_as(10, sequenced(1)));
+
+    let mut told = bench.partition.active_producers();
+    settle().await;
+
+    let expected = ActiveProducer {
+        producer_id: ProducerId(7),
+        epoch: ProducerEpoch(3),
+        last_sequence: Some(1),
+        last_timestamp: 101,
+        open_transaction: None,
+    };
+    assert_eq!(told.try_recv().unwrap(), Ok(vec![expected]));
+    drop(sent);
+}
+
+#[actix_rt::test]
+async fn who_asks_for_producers_waits_while_they_are_read_from_the_log() {
+    let mut bench = bench();
+    bench.disk.set_room(Some(0));
+    let refused = bench.produce(10_000);
+    bench.turn().await;
+    let mut told = bench.partition.active_producers();
+    settle().await;
+    assert!(told.try_recv().is_err(), "told before the log was read");
+
+    for _ in 0..3 {
+        bench.turn().await;
+    }
+
+    assert_eq!(told.try_recv().unwrap(), Ok(Vec::new()));
+    drop(refused);
 }

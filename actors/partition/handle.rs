@@ -1,7 +1,10 @@
 //! What everyone above a partition holds of it.
 
-use super::actor::{Close, PartitionActor, Produce, WaitForData};
-use super::{Acks, Appended, FetchWait, Origin, PartitionSettings, PartitionView, ProduceError};
+use super::actor::{Close, DescribeProducers, PartitionActor, Produce, WaitForData};
+use super::{
+    Acks, ActiveProducer, Appended, FetchWait, Origin, PartitionSettings, PartitionView,
+    ProduceError,
+};
 use crate::runtime::{Clock, Reply, start_on};
 use crate::storage::{Log, Storage};
 use crate::types::LeaderEpoch;
@@ -83,6 +86,14 @@ impl Partition {
         let (reply, answer) = Reply::new();
         let sent = self.0.clock.mono();
         self.0.address.do_send(Produce { batch, acks, origin, sent, reply });
+        answer
+    }
+
+    /// Asks who is remembered, behind every batch that was sent before.
+    #[must_use]
+    pub fn active_producers(&self) -> oneshot::Receiver<Result<Vec<ActiveProducer>, ProduceError>> {
+        let (reply, answer) = Reply::new();
+        self.0.address.do_send(DescribeProducers(reply));
         answer
     }
 

@@ -17,11 +17,11 @@ mod machine_test;
 mod producers;
 mod view;
 
-pub use actor::{Close, PartitionActor, Produce, WaitForData};
+pub use actor::{Close, DescribeProducers, PartitionActor, Produce, WaitForData};
 pub use error::ProduceError;
 pub use handle::{Partition, PartitionStart};
 pub use machine::{Acks, Effect, Input, Origin, PartitionMachine, PartitionSettings};
-pub use producers::ProducerTable;
+pub use producers::{ActiveProducer, ProducerTable};
 pub use view::{FetchWait, PartitionView};
 
 /// Where a batch is, as the produce answer tells it.

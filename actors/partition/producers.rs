@@ -4,7 +4,7 @@
 
 use super::ProduceError;
 use crate::storage::{ProducerBatch, ProducerEntry};
-use crate::types::{Offset, ProducerId, Timestamp};
+use crate::types::{Offset, ProducerEpoch, ProducerId, Timestamp};
 use crate::wire::{BatchHeader, sequence_after};
 use std::collections::BTreeMap;
 
@@ -19,6 +19,33 @@ pub(super) enum Sequence {
     Fresh,
     /// Sent again: answer as the first time.
     Duplicate(ProducerBatch),
+}
+
+/// A producer as DescribeProducers tells of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ActiveProducer {
+    /// Who.
+    pub producer_id: ProducerId,
+    /// Its newest epoch.
+    pub epoch: ProducerEpoch,
+    /// Sequence of its last record, unless that epoch has sent none.
+    pub last_sequence: Option<i32>,
+    /// Timestamp of its last batch in ms.
+    pub last_timestamp: i64,
+    /// First offset of its open transaction.
+    pub open_transaction: Option<Offset>,
+}
+
+impl ActiveProducer {
+    fn of(entry: &ProducerEntry) -> Self {
+        Self {
+            producer_id: entry.producer_id,
+            epoch: entry.epoch,
+            last_sequence: entry.batches.back().map(|batch| batch.last_sequence),
+            last_timestamp: entry.last_timestamp,
+            open_transaction: entry.open_transaction,
+        }
+    }
 }
 
 /// All producers that a partition knows.
@@ -38,6 +65,12 @@ impl ProducerTable {
     #[must_use]
     pub fn snapshot(&self) -> Vec<ProducerEntry> {
         self.producers.values().cloned().collect()
+    }
+
+    /// Everyone who is remembered, by id.
+    #[must_use]
+    pub fn active(&self) -> Vec<ActiveProducer> {
+        self.producers.values().map(ActiveProducer::of).collect()
     }
 
     /// Whether nobody is remembered.

@@ -2,11 +2,12 @@
 
 use super::{Example, add, text, topic};
 use kafka_protocol::messages::describe_log_dirs_request::DescribableLogDirTopic;
+use kafka_protocol::messages::describe_producers_request::TopicRequest as TopicOfProducers;
 use kafka_protocol::messages::describe_topic_partitions_request::{Cursor, TopicRequest};
 use kafka_protocol::messages::elect_leaders_request::TopicPartitions;
 use kafka_protocol::messages::{
-    DescribeLogDirsRequest, DescribeTopicPartitionsRequest, ElectLeadersRequest,
-    ListConfigResourcesRequest, ListTransactionsRequest, ProducerId,
+    DescribeLogDirsRequest, DescribeProducersRequest, DescribeTopicPartitionsRequest,
+    ElectLeadersRequest, ListConfigResourcesRequest, ListTransactionsRequest, ProducerId,
 };
 
 pub(super) fn add_all(all: &mut Vec<Example>) {
@@ -15,6 +16,7 @@ pub(super) fn add_all(all: &mut Vec<Example>) {
     add(all, list_config_resources);
     add(all, describe_topic_partitions);
     add(all, list_transactions);
+    add(all, describe_producers);
 }
 
 fn describe_log_dirs(_: i16) -> DescribeLogDirsRequest {
@@ -50,4 +52,9 @@ fn list_transactions(version: i16) -> ListTransactionsRequest {
         .with_producer_id_filters(vec![ProducerId(1), ProducerId(2)]);
     let request = if version >= 1 { request.with_duration_filter(5) } else { request };
     if version >= 2 { request.with_transactional_id_pattern(Some(text("t.*"))) } else { request }
+}
+
+fn describe_producers(_: i16) -> DescribeProducersRequest {
+    let topic = TopicOfProducers::default().with_name(topic()).with_partition_indexes(vec![0, 1]);
+    DescribeProducersRequest::default().with_topics(vec![topic.clone(), topic])
 }

@@ -4,6 +4,7 @@ use super::table::{
     Shape, boolean, bytes, int8, int16, int32, int32s, int64, int64s, list, optional, structure,
     text, texts, uuid,
 };
+use kafka_protocol::messages::describe_producers_request::TopicRequest as TopicOfProducers;
 use kafka_protocol::messages::describe_topic_partitions_request::TopicRequest;
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic, ForgottenTopic};
 use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
@@ -13,9 +14,9 @@ use kafka_protocol::messages::offset_for_leader_epoch_request::{
 };
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::{
-    ApiVersionsRequest, DescribeClusterRequest, DescribeTopicPartitionsRequest, FetchRequest,
-    InitProducerIdRequest, ListOffsetsRequest, ListTransactionsRequest, MetadataRequest,
-    OffsetForLeaderEpochRequest, ProduceRequest,
+    ApiVersionsRequest, DescribeClusterRequest, DescribeProducersRequest,
+    DescribeTopicPartitionsRequest, FetchRequest, InitProducerIdRequest, ListOffsetsRequest,
+    ListTransactionsRequest, MetadataRequest, OffsetForLeaderEpochRequest, ProduceRequest,
 };
 
 pub(super) const SHAPES: &[Shape] = &[
@@ -159,6 +160,10 @@ pub(super) const SHAPES: &[Shape] = &[
             int32("response_partition_limit"),
             optional("cursor", &[text("topic_name"), int32("partition_index")]),
         ],
+    ),
+    Shape::of::<DescribeProducersRequest>(
+        0,
+        &[list::<TopicOfProducers>("topics", &[text("name"), int32s("partition_indexes")])],
     ),
     Shape::of::<ListTransactionsRequest>(
         0,
