@@ -268,12 +268,8 @@ impl<R> Machine for PartitionMachine<R> {
             }
             Input::Flushed { up_to } => self.flushed(up_to, out),
             Input::Refused { from, error } => self.refused(from, error, out),
-            Input::LogStart(log_start) => {
-                if log_start > self.log_start {
-                    self.log_start = log_start;
-                    self.producers.forget_before(log_start);
-                }
-            }
+            // Producers are remembered on: what they send next still has to follow (KIP-360).
+            Input::LogStart(log_start) => self.log_start = self.log_start.max(log_start),
             Input::Tick => {
                 if self.expiry_due.is_some_and(|due| due <= now.mono) {
                     self.producers.expire(now.wall, self.settings.producer_id_expiration_ms);

@@ -234,14 +234,18 @@ fn producers_expire_by_their_latest_timestamp() {
 }
 
 #[test]
-fn producers_whose_records_are_deleted_are_forgotten() {
+fn producers_are_remembered_when_their_records_are_deleted() {
     let mut partition = machine();
     send(&mut partition, 1, sequenced(0, 0));
     flush(&mut partition, 1);
 
     run(&mut partition, Input::LogStart(offset(1)));
 
-    assert!(partition.producers().is_empty());
+    let gap = send(&mut partition, 2, sequenced(0, 5));
+    let expected = ProduceError::OutOfOrderSequence { expected: 1, given: 5 };
+    assert_eq!(answer(&gap), Err(expected));
+    let again = send(&mut partition, 3, sequenced(0, 0));
+    assert_eq!(answer(&again), Ok(0), "sent again, its answer was lost");
 }
 
 #[test]

@@ -137,13 +137,6 @@ impl ProducerTable {
             .retain(|_, state| now.0.saturating_sub(state.last_timestamp) < expiration_ms);
     }
 
-    /// Forgets producers of whose batches none is left at or above the log's start.
-    pub(super) fn forget_before(&mut self, log_start: Offset) {
-        self.producers.retain(|_, state| {
-            state.batches.back().is_none_or(|batch| batch.last_offset >= log_start)
-        });
-    }
-
     /// Forgets the tenth that has been silent for longest.
     fn forget_silent(&mut self) {
         let mut times: Vec<i64> = self.producers.values().map(|s| s.last_timestamp).collect();
