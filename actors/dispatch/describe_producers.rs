@@ -5,6 +5,7 @@
 //! no producer has the epoch of one.
 
 use super::answer::{Answer, Ask};
+use super::texts::Texts;
 use crate::partition::{ActiveProducer, Partition, ProduceError};
 use crate::registry::MetadataImage;
 use crate::types::{ErrorCode, Offset, TopicName};
@@ -14,6 +15,7 @@ use kafka_protocol::messages::describe_producers_response::{
 use kafka_protocol::messages::{
     DescribeProducersRequest, DescribeProducersResponse, ProducerId, TopicName as WireTopicName,
 };
+use kafka_protocol::protocol::StrBytes;
 use std::collections::BTreeSet;
 use tokio::sync::oneshot;
 
@@ -26,8 +28,8 @@ const NONE: i32 = -1;
 /// What a partition's actor answers.
 type Told = oneshot::Receiver<Result<Vec<ActiveProducer>, ProduceError>>;
 
-/// A partition that was asked, or a topic or partition that is not there, with Kafka's text.
-type Asked = Result<Told, (ErrorCode, Option<String>)>;
+/// A partition that was asked, or why it was not, with Kafka's text.
+type Asked = Result<Told, (ErrorCode, Option<StrBytes>)>;
 
 pub(super) fn start(
     ask: &mut Ask<'_>,
@@ -36,24 +38,25 @@ pub(super) fn start(
     let image = ask.broker.registry.image();
     // An answer about one partition can be long: it is given once, however often it is asked for.
     let mut seen = BTreeSet::new();
+    let mut texts = Texts::new();
     let mut topics = Vec::with_capacity(request.topics.len());
     for topic in request.topics {
         let name = topic.name.as_str();
         let indexes = topic.partition_indexes.into_iter();
         let partitions: Vec<(i32, Asked)> = indexes
             .filter(|index| seen.insert((topic.name.clone(), *index)))
-            .map(|index| (index, asked(&image, name, index)))
+            .map(|index| (index, asked(&image, &mut texts, name, index)))
             .collect();
         topics.push((topic.name, partitions));
     }
     Answer::later(join(topics))
 }
 
-fn asked(image: &MetadataImage, topic: &str, index: i32) -> Asked {
+fn asked(image: &MetadataImage, texts: &mut Texts, topic: &str, index: i32) -> Asked {
     let Some(known) = image.topic(topic) else {
         return Err(match TopicName::parse(topic) {
-            Ok(_) => (ErrorCode::UnknownTopicOrPartition, Some(NOT_HOSTED.to_owned())),
-            Err(error) => (ErrorCode::InvalidTopicException, Some(error.to_string())),
+            Ok(_) => (ErrorCode::UnknownTopicOrPartition, texts.take(|| NOT_HOSTED.to_owned())),
+            Err(error) => (ErrorCode::InvalidTopicException, texts.take(|| error.to_string())),
         });
     };
     let Some(partition) = known.partition(index) else {
@@ -79,9 +82,7 @@ async fn join(topics: Vec<(WireTopicName, Vec<(i32, Asked)>)>) -> DescribeProduc
                 Ok(producers) => {
                     answer.with_active_producers(producers.into_iter().map(state).collect())
                 }
-                Err((error, text)) => {
-                    answer.with_error_code(error.code()).with_error_message(text.map(Into::into))
-                }
+                Err((error, text)) => answer.with_error_code(error.code()).with_error_message(text),
             });
         }
         response.topics.push(TopicResponse::default().with_name(name).with_partitions(answers));
@@ -89,7 +90,7 @@ async fn join(topics: Vec<(WireTopicName, Vec<(i32, Asked)>)>) -> DescribeProduc
     response
 }
 
-async fn producers(asked: Asked) -> Result<Vec<ActiveProducer>, (ErrorCode, Option<String>)> {
+async fn producers(asked: Asked) -> Result<Vec<ActiveProducer>, (ErrorCode, Option<StrBytes>)> {
     // Dropped without an answer: the partition was closed, or begins again.
     let told = asked?.await.unwrap_or(Err(ProduceError::NotLeader));
     told.map_err(|error| (error.code(), None))
@@ -118,17 +119,19 @@ mod tests {
 
     #[test]
     fn a_name_that_no_topic_can_have_is_no_unknown_topic() {
-        let refused = |topic| asked(&nothing_there(), topic, 0).err().unwrap();
+        let refused = |topic| asked(&nothing_there(), &mut Texts::new(), topic, 0).err().unwrap();
 
         let (error, text) = refused("missing");
         assert_eq!(error, ErrorCode::UnknownTopicOrPartition);
-        assert_eq!(text.unwrap(), NOT_HOSTED);
+        assert_eq!(text.as_deref(), Some(NOT_HOSTED));
         let (error, text) = refused("no/name");
         assert_eq!(error, ErrorCode::InvalidTopicException);
         assert_eq!(
-            text.unwrap(),
-            "Topic name is invalid: 'no/name' contains one or more characters other than ASCII \
-             alphanumerics, '.', '_' and '-'"
+            text.as_deref(),
+            Some(
+                "Topic name is invalid: 'no/name' contains one or more characters other than ASCII \
+                 alphanumerics, '.', '_' and '-'"
+            )
         );
     }
 
@@ -155,7 +158,7 @@ mod tests {
         let (reply, gone) = oneshot::channel();
         drop(reply);
 
-        let name = WireTopicName::from(kafka_protocol::protocol::StrBytes::from_static_str("t"));
+        let name = WireTopicName::from(StrBytes::from_static_str("t"));
         let answer = join(vec![(name, vec![(3, Ok(gone))])]).await;
 
         let told = &answer.topics[0].partitions[0];

@@ -6,11 +6,13 @@
 //! Not done: nothing.
 
 use super::answer::{Answer, Ask};
+use super::texts::Texts;
 use crate::registry::MetadataImage;
-use crate::types::ErrorCode;
+use crate::types::{ErrorCode, TopicName as Name};
 use kafka_protocol::messages::elect_leaders_request::TopicPartitions;
 use kafka_protocol::messages::elect_leaders_response::{PartitionResult, ReplicaElectionResult};
 use kafka_protocol::messages::{ElectLeadersRequest, ElectLeadersResponse, TopicName};
+use kafka_protocol::protocol::StrBytes;
 
 const PREFERRED: i8 = 0;
 const UNCLEAN: i8 = 1;
@@ -29,10 +31,17 @@ fn answer(image: &MetadataImage, request: &ElectLeadersRequest) -> ElectLeadersR
         UNCLEAN => ErrorCode::EligibleLeadersNotAvailable,
         other => return refuse(request, other),
     };
+    let mut texts = Texts::new();
     let elect = |topic: &str, partition| match leads(image, topic, partition) {
-        Ok(true) => (ErrorCode::ElectionNotNeeded, ErrorCode::ElectionNotNeeded.to_string()),
-        Ok(false) => (unavailable, unavailable.to_string()),
-        Err(text) => (ErrorCode::UnknownTopicOrPartition, text),
+        Ok(true) => {
+            let error = ErrorCode::ElectionNotNeeded;
+            (error, texts.take(|| error.to_string()))
+        }
+        Ok(false) => (unavailable, texts.take(|| unavailable.to_string())),
+        Err(missing) => {
+            let missing = || missing.to_string(topic, partition);
+            (ErrorCode::UnknownTopicOrPartition, texts.take(missing))
+        }
     };
     let results = match &request.topic_partitions {
         Some(topics) => each(topics, elect),
@@ -41,21 +50,35 @@ fn answer(image: &MetadataImage, request: &ElectLeadersRequest) -> ElectLeadersR
     ElectLeadersResponse::default().with_replica_election_results(results)
 }
 
-/// Whether the partition has its leader; a text where there is no such partition.
-fn leads(image: &MetadataImage, topic: &str, index: i32) -> Result<bool, String> {
-    let Some(found) = image.topic(topic) else { return Err(format!("No such topic as {topic}")) };
-    let Some(partition) = found.partition(index) else {
-        return Err(format!("No such partition as {topic}-{index}"));
-    };
+/// What there is none of.
+#[derive(Clone, Copy)]
+enum Missing {
+    Topic,
+    Partition,
+}
+
+impl Missing {
+    fn to_string(self, topic: &str, index: i32) -> String {
+        match self {
+            Self::Topic => format!("No such topic as {}", Name::shown(topic)),
+            Self::Partition => format!("No such partition as {topic}-{index}"),
+        }
+    }
+}
+
+/// Whether the partition has its leader.
+fn leads(image: &MetadataImage, topic: &str, index: i32) -> Result<bool, Missing> {
+    let found = image.topic(topic).ok_or(Missing::Topic)?;
+    let partition = found.partition(index).ok_or(Missing::Partition)?;
     Ok(partition.partition.log().offline().is_none())
 }
 
 /// Of these partitions, in the request's order.
 fn each(
     topics: &[TopicPartitions],
-    elect: impl Fn(&str, i32) -> (ErrorCode, String),
+    mut elect: impl FnMut(&str, i32) -> (ErrorCode, Option<StrBytes>),
 ) -> Vec<ReplicaElectionResult> {
-    let result = |topic: &TopicPartitions| {
+    let mut result = |topic: &TopicPartitions| {
         let partitions = topic.partitions.iter().map(|partition| {
             let (error, text) = elect(topic.topic.as_str(), *partition);
             told(*partition, error, text)
@@ -64,13 +87,13 @@ fn each(
             .with_topic(topic.topic.clone())
             .with_partition_result(partitions.collect())
     };
-    topics.iter().map(result).collect()
+    topics.iter().map(&mut result).collect()
 }
 
 /// Of all partitions; those that have the right leader are left out.
 fn everywhere(
     image: &MetadataImage,
-    elect: impl Fn(&str, i32) -> (ErrorCode, String),
+    mut elect: impl FnMut(&str, i32) -> (ErrorCode, Option<StrBytes>),
 ) -> Vec<ReplicaElectionResult> {
     let mut results = Vec::with_capacity(image.topics.len());
     for topic in image.topics.values() {
@@ -87,20 +110,20 @@ fn everywhere(
     results
 }
 
-fn told(partition: i32, error: ErrorCode, text: String) -> PartitionResult {
+fn told(partition: i32, error: ErrorCode, text: Option<StrBytes>) -> PartitionResult {
     PartitionResult::default()
         .with_partition_id(partition)
         .with_error_code(error.code())
-        .with_error_message(Some(text.into()))
+        .with_error_message(text)
 }
 
 fn refuse(request: &ElectLeadersRequest, election_type: i8) -> ElectLeadersResponse {
     let error = ErrorCode::InvalidRequest;
     let topics = request.topic_partitions.as_deref().unwrap_or_default();
-    let text = format!("Unknown election type {election_type}");
+    let text: StrBytes = format!("Unknown election type {election_type}").into();
     ElectLeadersResponse::default()
         .with_error_code(error.code())
-        .with_replica_election_results(each(topics, |_, _| (error, text.clone())))
+        .with_replica_election_results(each(topics, |_, _| (error, Some(text.clone()))))
 }
 
 #[cfg(test)]
@@ -108,7 +131,6 @@ mod tests {
     use super::*;
     use crate::types::BrokerConfigs;
     use crate::wire::encode_response;
-    use kafka_protocol::protocol::StrBytes;
     use std::sync::Arc;
 
     fn ask(election_type: i8) -> ElectLeadersResponse {
@@ -130,6 +152,21 @@ mod tests {
             assert_eq!((answer.error_code, told.partition_id, told.error_code), (0, 3, 3));
             assert_eq!(told.error_message.as_deref(), Some("No such topic as missing"));
         }
+    }
+
+    #[test]
+    fn a_name_of_a_megabyte_is_not_told_of_each_partition() {
+        let topic = TopicPartitions::default()
+            .with_topic(TopicName("n".repeat(1 << 20).into()))
+            .with_partitions((0..100_000).collect());
+        let request = ElectLeadersRequest::default().with_topic_partitions(Some(vec![topic]));
+
+        let answer = answer(&MetadataImage::new(Arc::new(BrokerConfigs::default())), &request);
+
+        let told = &answer.replica_election_results[0].partition_result;
+        assert!(told.iter().all(|partition| partition.error_code == 3));
+        let texts: usize = told.iter().flat_map(|told| &told.error_message).map(|t| t.len()).sum();
+        assert!(texts < 1 << 20, "{texts} bytes of texts");
     }
 
     #[test]

@@ -49,6 +49,7 @@ mod produce;
 mod session;
 mod sync_group;
 mod table;
+mod texts;
 
 pub use answer::{Closed, Frame, Pending, Polled};
 pub use answer_memory::{AnswerMemory, AnswerShare};

@@ -100,7 +100,7 @@ pub enum NameError {
     Empty,
     /// `.` or `..`.
     Dots(String),
-    /// More than 249 characters.
+    /// More than 249 characters, of which these are the first.
     TooLong(String),
     /// A character outside `[a-zA-Z0-9._-]`.
     Character(String),
@@ -135,6 +135,12 @@ impl TopicName {
     /// Most characters of a name.
     const LENGTH_MAX: usize = 249;
 
+    /// What a text tells of a name from the wire, which may be megabytes long.
+    #[must_use]
+    pub fn shown(name: &str) -> &str {
+        name.get(..name.floor_char_boundary(Self::LENGTH_MAX)).unwrap_or_default()
+    }
+
     /// Checks a name by the rules of Kafka's `Topic.validate`.
     ///
     /// # Errors
@@ -148,7 +154,7 @@ impl TopicName {
             return Err(NameError::Dots(name.to_owned()));
         }
         if name.len() > Self::LENGTH_MAX {
-            return Err(NameError::TooLong(name.to_owned()));
+            return Err(NameError::TooLong(Self::shown(name).to_owned()));
         }
         if !name.chars().all(allowed) {
             return Err(NameError::Character(name.to_owned()));
