@@ -5,26 +5,20 @@
 //! Not done: nothing.
 
 use super::answer::{Answer, Ask};
-use crate::controller::ControllerError;
 use kafka_protocol::messages::{
     ListPartitionReassignmentsRequest, ListPartitionReassignmentsResponse,
 };
 
-#[expect(clippy::needless_pass_by_value, reason = "handlers own their request")]
 pub(super) fn start(
     _: &mut Ask<'_>,
-    request: ListPartitionReassignmentsRequest,
+    _: ListPartitionReassignmentsRequest,
 ) -> Answer<ListPartitionReassignmentsResponse> {
-    Answer::Now(answer(request.timeout_ms))
+    Answer::Now(nothing())
 }
 
-fn answer(timeout_ms: i32) -> ListPartitionReassignmentsResponse {
-    let response = ListPartitionReassignmentsResponse::default();
-    if timeout_ms >= 0 {
-        return response.with_error_message(None);
-    }
-    let error = ControllerError::TimedOut;
-    response.with_error_code(error.code().code()).with_error_message(Some(error.to_string().into()))
+/// Kafka does not look at the timeout either.
+fn nothing() -> ListPartitionReassignmentsResponse {
+    ListPartitionReassignmentsResponse::default().with_error_message(None)
 }
 
 #[cfg(test)]
@@ -34,15 +28,10 @@ mod tests {
 
     #[test]
     fn nothing_is_being_moved() {
-        let answer = answer(1000);
+        let answer = nothing();
 
         assert_eq!((answer.error_code, answer.error_message.clone()), (0, None));
         assert!(answer.topics.is_empty());
         assert!(encode_response(1, 0, &answer).is_ok());
-    }
-
-    #[test]
-    fn a_negative_timeout_has_passed_already() {
-        assert_eq!(answer(-1).error_code, 7);
     }
 }
