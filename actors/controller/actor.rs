@@ -7,6 +7,7 @@
 //! more; requests that come meanwhile are decided after it.
 
 use super::error::ControllerError;
+use super::handle::LogPosition;
 use super::machine::ControllerMachine;
 use super::ports::{ControllerParts, LogReport};
 use super::records::{RecordError, decode_batch, encode_batch};
@@ -33,6 +34,13 @@ pub(super) struct Ask {
 }
 
 impl Message for Ask {
+    type Result = ();
+}
+
+/// How far the log is, for who asks.
+pub(super) struct AskPosition(pub(super) Reply<Result<LogPosition, ControllerError>>);
+
+impl Message for AskPosition {
     type Result = ();
 }
 
@@ -196,13 +204,16 @@ impl ControllerActor {
     }
 }
 
-/// A batch in its place. All of them bear epoch 0: this log has one writer until there is a
-/// quorum, whose term it will be.
+/// The epoch of every batch: this log has one writer until there is a quorum, whose term it will
+/// be.
+const LEADER_EPOCH: LeaderEpoch = LeaderEpoch(0);
+
+/// A batch in its place.
 fn stamp(batch: &Bytes, base: Offset) -> StampedBatch {
     let header = BatchHeader::parse(batch);
     assert!(header.is_ok(), "a metadata batch was written wrongly: {header:?}");
     let header = header.unwrap_or_else(|_| unreachable!("checked above"));
-    StampedBatch::new(header, batch, base, LeaderEpoch(0))
+    StampedBatch::new(header, batch, base, LEADER_EPOCH)
 }
 
 impl Actor for ControllerActor {
@@ -232,6 +243,22 @@ impl Handler<Ask> for ControllerActor {
     fn handle(&mut self, ask: Ask, ctx: &mut Context<Self>) {
         self.turn.tick(ctx);
         self.ask(ask);
+    }
+}
+
+impl Handler<AskPosition> for ControllerActor {
+    type Result = ();
+
+    fn handle(&mut self, AskPosition(reply): AskPosition, _: &mut Context<Self>) {
+        reply.send(match &self.mode {
+            Mode::Running(_) => Ok(LogPosition {
+                leader_epoch: LEADER_EPOCH,
+                high_watermark: self.flushed,
+                log_end_offset: self.log_end,
+            }),
+            Mode::Reloading(..) => Err(ControllerError::Unavailable),
+            Mode::Failed(reason) => Err(ControllerError::LogUnreadable(reason.clone())),
+        });
     }
 }
 

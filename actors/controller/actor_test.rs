@@ -270,3 +270,31 @@ fn fresh_topic_ids_are_random_and_none_of_kafkas_own() {
         assert_ne!(id.as_bytes()[0] >> 2, 62, "its text would begin with a dash");
     }
 }
+
+#[actix_rt::test]
+async fn the_position_of_the_log_is_told_before_and_after_the_disk_has_it() {
+    let world = Shared::default();
+    let controller = world.open().await;
+    let before = world.end();
+    let created = controller.create_topics(NOW, create("t"));
+
+    let told = controller.log_position().await.unwrap().unwrap();
+    assert_eq!((told.high_watermark, told.log_end_offset), (before, world.end()));
+    assert!(before < world.end(), "the topic is in the log");
+
+    world.flush();
+    created.await.unwrap();
+    let told = controller.log_position().await.unwrap().unwrap();
+    assert_eq!((told.high_watermark, told.log_end_offset), (world.end(), world.end()));
+}
+
+#[actix_rt::test]
+async fn a_log_that_cannot_be_read_has_no_position() {
+    let world = Shared::default();
+    world.0.borrow_mut().unreadable = true;
+    let controller = world.start();
+
+    let told = controller.log_position().await.unwrap();
+
+    assert!(matches!(told, Err(ControllerError::LogUnreadable(_))), "{told:?}");
+}

@@ -1,7 +1,8 @@
 //! Why the controller refuses; the texts are Kafka's where Kafka has one.
 
-use crate::types::{ErrorCode, NameError, Uuid};
+use crate::types::{ErrorCode, NameError, TopicName, Uuid};
 use std::fmt;
+use std::sync::Arc;
 
 /// A refusal.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +30,14 @@ pub enum ControllerError {
     Placement(PlacementError),
     /// More partitions or records in one request than one batch may hold.
     TooLarge,
+    /// No topic of this name has partitions that could be moved.
+    NoTopic(Arc<str>),
+    /// The topic of this name has no such partition.
+    NoPartition(Arc<str>, i32),
+    /// There is no move that could be given up.
+    NoReassignment,
+    /// The replicas would have to go from one broker to another.
+    ReplicasStay,
     /// No topic of this name.
     UnknownTopic(String),
     /// No topic of this id.
@@ -72,7 +81,11 @@ impl ControllerError {
             Self::Config(error) => error.code(),
             Self::Placement(error) => error.code(),
             Self::TooLarge => ErrorCode::PolicyViolation,
-            Self::UnknownTopic(_) => ErrorCode::UnknownTopicOrPartition,
+            Self::UnknownTopic(_) | Self::NoTopic(_) | Self::NoPartition(..) => {
+                ErrorCode::UnknownTopicOrPartition
+            }
+            Self::NoReassignment => ErrorCode::NoReassignmentInProgress,
+            Self::ReplicasStay => ErrorCode::InvalidReplicaAssignment,
             Self::UnknownTopicId(_) => ErrorCode::UnknownTopicId,
             Self::DeletionDisabled => ErrorCode::TopicDeletionDisabled,
             Self::ProducerIdsExhausted => ErrorCode::UnknownServerError,
@@ -98,6 +111,14 @@ impl fmt::Display for ControllerError {
             }
             Self::Config(error) => error.fmt(f),
             Self::Placement(error) => error.fmt(f),
+            Self::NoTopic(name) => {
+                write!(f, "Unable to find a topic named {}.", TopicName::shown(name))
+            }
+            Self::NoPartition(topic, index) => {
+                write!(f, "Unable to find partition {topic}:{index}.")
+            }
+            Self::NoReassignment => write!(f, "No partition reassignment is in progress."),
+            Self::ReplicasStay => write!(f, "Replicas are not moved between brokers yet."),
             Self::UnknownTopic(name) => write!(f, "The topic '{name}' does not exist."),
             Self::UnknownTopicId(id) => write!(f, "No topic has the id {id}."),
             Self::EmptyName => write!(f, "Invalid topic name."),

@@ -1,15 +1,16 @@
 //! The way to the controller, for everyone above it.
 
-use super::actor::{Ask, ControllerActor};
+use super::actor::{Ask, AskPosition, ControllerActor};
 use super::error::ControllerError;
 use super::ports::{ControllerParts, LogReport};
 use super::request::{
     AlterConfigs, Answer, ConfigsAltered, CreatePartitions, CreateTopics, Declared, DeleteTopics,
-    NewTopic, ProducerIdBlock, Request, StartBroker, Started, TopicCreated, TopicDeleted,
+    NewTopic, ProducerIdBlock, Reassignment, Request, StartBroker, Started, TopicCreated,
+    TopicDeleted,
 };
 use super::rules::ConfigResource;
 use crate::runtime::{Reply, start_local, start_on};
-use crate::types::{Now, ProducerId, Uuid};
+use crate::types::{LeaderEpoch, Now, Offset, ProducerId, Uuid};
 use actix::prelude::*;
 use actix_rt::ArbiterHandle;
 use std::collections::BTreeMap;
@@ -18,6 +19,17 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as Cx, Poll};
 use tokio::sync::oneshot;
+
+/// How far the metadata log is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogPosition {
+    /// What its batches are stamped with.
+    pub leader_epoch: LeaderEpoch,
+    /// End of what is on disk.
+    pub high_watermark: Offset,
+    /// End of what was appended.
+    pub log_end_offset: Offset,
+}
 
 /// The way to the controller; cheap to clone, good on every thread.
 #[derive(Clone, Debug)]
@@ -88,6 +100,25 @@ impl ControllerHandle {
         self.ask(now, Request::CreatePartitions(request), |answer| {
             if let Answer::PartitionsCreated(results) = answer { Some(Ok(results)) } else { None }
         })
+    }
+
+    /// AlterPartitionReassignments; the results are in the request's order.
+    pub fn reassign(
+        &self,
+        now: Now,
+        asked: Vec<Reassignment>,
+    ) -> Pending<Vec<Result<(), ControllerError>>> {
+        self.ask(now, Request::Reassign(asked), |answer| {
+            if let Answer::Reassigned(results) = answer { Some(Ok(results)) } else { None }
+        })
+    }
+
+    /// How far the metadata log is, without waiting for what is on its way to the disk.
+    #[must_use]
+    pub fn log_position(&self) -> oneshot::Receiver<Result<LogPosition, ControllerError>> {
+        let (reply, answer) = Reply::new();
+        self.0.do_send(AskPosition(reply));
+        answer
     }
 
     /// IncrementalAlterConfigs and AlterConfigs.

@@ -6,7 +6,7 @@ use super::records::{BrokerRecord, ConfigRecord, ProducerIdsRecord, Record};
 use super::request::{Answer, ProducerIdBlock, Request, StartBroker, Started};
 use super::rules::{ConfigResource, ConfigRules};
 use super::state::ClusterState;
-use super::{configs, topics};
+use super::{configs, reassignments, topics};
 use crate::machine::{Decision, ReplicatedMachine};
 use crate::types::{MonoTime, Now, ProducerId};
 use std::fmt;
@@ -139,6 +139,9 @@ impl ReplicatedMachine for ControllerMachine {
             Request::DeclareTopics(declared) => topics::declare(self, declared),
             Request::DeleteTopics(delete) => topics::delete(self, &delete),
             Request::CreatePartitions(more) => topics::create_partitions(self, &more),
+            Request::Reassign(asked) => {
+                Decision { records: Vec::new(), answer: reassignments::alter(self, &asked) }
+            }
             Request::AlterConfigs(alter) => configs::alter(self, alter),
             Request::ConfigsOf(resource) => Decision {
                 records: Vec::new(),

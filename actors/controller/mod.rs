@@ -22,6 +22,7 @@ mod metadata_log;
 mod placement;
 mod ports;
 mod publish;
+mod reassignments;
 mod records;
 mod report;
 mod request;
@@ -45,7 +46,7 @@ mod topics_test;
 
 pub use actor::ControllerActor;
 pub use error::{ConfigError, ControllerError, PlacementError};
-pub use handle::{ControllerHandle, Pending, fresh_topic_id};
+pub use handle::{ControllerHandle, LogPosition, Pending, fresh_topic_id};
 pub use internal::internal_topic;
 pub use machine::{ControllerMachine, ControllerSettings, PRODUCER_ID_BLOCK};
 pub use metadata_log::MetadataLog;
@@ -57,8 +58,8 @@ pub use records::{
 };
 pub use request::{
     AlterConfigs, Answer, ConfigChange, ConfigOperation, ConfigsAltered, CreatePartitions,
-    CreateTopics, Declared, DeleteTopics, MorePartitions, NewTopic, ProducerIdBlock, Request,
-    ResourceAlteration, StartBroker, Started, TopicCreated, TopicDeleted, TopicRef,
+    CreateTopics, Declared, DeleteTopics, MorePartitions, NewTopic, ProducerIdBlock, Reassignment,
+    Request, ResourceAlteration, StartBroker, Started, TopicCreated, TopicDeleted, TopicRef,
 };
 pub use rules::{ConfigResource, ConfigRules, ResourceKind};
 pub use settings_rules::SettingsRules;

@@ -18,6 +18,7 @@ pub(super) fn report(answer: &Answer) {
         }
         Answer::ConfigsAltered(results) => results.iter().for_each(altered),
         Answer::Started(_)
+        | Answer::Reassigned(_)
         | Answer::Configs(_)
         | Answer::ConfiguredGroups(_)
         | Answer::ProducerId(_)

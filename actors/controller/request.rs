@@ -20,6 +20,8 @@ pub enum Request {
     DeleteTopics(DeleteTopics),
     /// Make topics larger.
     CreatePartitions(CreatePartitions),
+    /// Move partitions' replicas, or give moves up.
+    Reassign(Vec<Reassignment>),
     /// Change dynamic configs.
     AlterConfigs(AlterConfigs),
     /// The dynamic configs of a resource.
@@ -46,6 +48,8 @@ pub enum Answer {
     TopicsDeleted(Vec<TopicDeleted>),
     /// To [`Request::CreatePartitions`].
     PartitionsCreated(Vec<(String, Result<(), ControllerError>)>),
+    /// To [`Request::Reassign`], in the request's order.
+    Reassigned(Vec<Result<(), ControllerError>>),
     /// To [`Request::AlterConfigs`], in the request's order.
     ConfigsAltered(Vec<ConfigsAltered>),
     /// To [`Request::ConfigsOf`]; empty if nothing is set.
@@ -56,6 +60,17 @@ pub enum Answer {
     ProducerId(Result<ProducerId, ControllerError>),
     /// To [`Request::AllocateProducerIds`].
     ProducerIds(Result<ProducerIdBlock, ControllerError>),
+}
+
+/// Where the replicas of one partition shall be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reassignment {
+    /// The topic's name, whatever the requester wrote.
+    pub topic: Arc<str>,
+    /// The partition's index, as it was asked for.
+    pub partition: i32,
+    /// Its replicas; none gives up a move that is in progress.
+    pub replicas: Option<Vec<NodeId>>,
 }
 
 /// A broker's process has started; always the first request of a process.

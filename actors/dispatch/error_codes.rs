@@ -6,15 +6,16 @@
 
 use crate::types::Metrics;
 use kafka_protocol::messages::{
-    AlterConfigsResponse, ApiVersionsResponse, CreatePartitionsResponse, CreateTopicsResponse,
-    DeleteGroupsResponse, DeleteRecordsResponse, DeleteTopicsResponse, DescribeClusterResponse,
-    DescribeConfigsResponse, DescribeGroupsResponse, DescribeLogDirsResponse,
-    DescribeProducersResponse, DescribeTopicPartitionsResponse, ElectLeadersResponse,
-    FindCoordinatorResponse, HeartbeatResponse, IncrementalAlterConfigsResponse,
-    InitProducerIdResponse, JoinGroupResponse, LeaveGroupResponse, ListConfigResourcesResponse,
-    ListGroupsResponse, ListOffsetsResponse, ListPartitionReassignmentsResponse,
-    ListTransactionsResponse, MetadataResponse, OffsetCommitResponse, OffsetDeleteResponse,
-    OffsetFetchResponse, OffsetForLeaderEpochResponse, ProduceResponse, SyncGroupResponse,
+    AlterConfigsResponse, AlterPartitionReassignmentsResponse, ApiVersionsResponse,
+    CreatePartitionsResponse, CreateTopicsResponse, DeleteGroupsResponse, DeleteRecordsResponse,
+    DeleteTopicsResponse, DescribeClusterResponse, DescribeConfigsResponse, DescribeGroupsResponse,
+    DescribeLogDirsResponse, DescribeProducersResponse, DescribeQuorumResponse,
+    DescribeTopicPartitionsResponse, ElectLeadersResponse, FindCoordinatorResponse,
+    HeartbeatResponse, IncrementalAlterConfigsResponse, InitProducerIdResponse, JoinGroupResponse,
+    LeaveGroupResponse, ListConfigResourcesResponse, ListGroupsResponse, ListOffsetsResponse,
+    ListPartitionReassignmentsResponse, ListTransactionsResponse, MetadataResponse,
+    OffsetCommitResponse, OffsetDeleteResponse, OffsetFetchResponse, OffsetForLeaderEpochResponse,
+    ProduceResponse, SyncGroupResponse,
 };
 
 /// An answer whose error codes are known.
@@ -48,6 +49,7 @@ macro_rules! error_codes {
 
 error_codes! {
     AlterConfigsResponse: responses/error_code;
+    AlterPartitionReassignmentsResponse: error_code, responses/partitions/error_code;
     ApiVersionsResponse: error_code;
     CreatePartitionsResponse: results/error_code;
     CreateTopicsResponse: topics/error_code;
@@ -59,6 +61,7 @@ error_codes! {
     DescribeGroupsResponse: groups/error_code;
     DescribeLogDirsResponse: error_code, results/error_code;
     DescribeProducersResponse: topics/partitions/error_code;
+    DescribeQuorumResponse: error_code, topics/partitions/error_code;
     DescribeTopicPartitionsResponse: topics/error_code, topics/partitions/error_code;
     ElectLeadersResponse: error_code, replica_election_results/partition_result/error_code;
     FindCoordinatorResponse: error_code, coordinators/error_code;

@@ -8,6 +8,7 @@
 //! machines').
 
 mod alter_configs;
+mod alter_partition_reassignments;
 mod answer;
 mod answer_memory;
 mod api_versions;
@@ -21,6 +22,7 @@ mod describe_configs;
 mod describe_groups;
 mod describe_log_dirs;
 mod describe_producers;
+mod describe_quorum;
 mod describe_topic_partitions;
 mod elect_leaders;
 mod error_codes;

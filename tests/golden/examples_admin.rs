@@ -1,13 +1,18 @@
 //! Requests of admin clients and tools, one of each at every version.
 
 use super::{Example, add, text, topic};
+use kafka_protocol::messages::alter_partition_reassignments_request::{
+    ReassignablePartition, ReassignableTopic,
+};
 use kafka_protocol::messages::describe_log_dirs_request::DescribableLogDirTopic;
 use kafka_protocol::messages::describe_producers_request::TopicRequest as TopicOfProducers;
+use kafka_protocol::messages::describe_quorum_request::{PartitionData, TopicData};
 use kafka_protocol::messages::describe_topic_partitions_request::{Cursor, TopicRequest};
 use kafka_protocol::messages::elect_leaders_request::TopicPartitions;
 use kafka_protocol::messages::{
-    DescribeLogDirsRequest, DescribeProducersRequest, DescribeTopicPartitionsRequest,
-    ElectLeadersRequest, ListConfigResourcesRequest, ListTransactionsRequest, ProducerId,
+    AlterPartitionReassignmentsRequest, BrokerId, DescribeLogDirsRequest, DescribeProducersRequest,
+    DescribeQuorumRequest, DescribeTopicPartitionsRequest, ElectLeadersRequest,
+    ListConfigResourcesRequest, ListTransactionsRequest, ProducerId,
 };
 
 pub(super) fn add_all(all: &mut Vec<Example>) {
@@ -17,6 +22,8 @@ pub(super) fn add_all(all: &mut Vec<Example>) {
     add(all, describe_topic_partitions);
     add(all, list_transactions);
     add(all, describe_producers);
+    add(all, describe_quorum);
+    add(all, alter_partition_reassignments);
 }
 
 fn describe_log_dirs(_: i16) -> DescribeLogDirsRequest {
@@ -57,4 +64,25 @@ fn list_transactions(version: i16) -> ListTransactionsRequest {
 fn describe_producers(_: i16) -> DescribeProducersRequest {
     let topic = TopicOfProducers::default().with_name(topic()).with_partition_indexes(vec![0, 1]);
     DescribeProducersRequest::default().with_topics(vec![topic.clone(), topic])
+}
+
+fn describe_quorum(_: i16) -> DescribeQuorumRequest {
+    let partition = |index| PartitionData::default().with_partition_index(index);
+    let topic = TopicData::default()
+        .with_topic_name(topic())
+        .with_partitions(vec![partition(0), partition(1)]);
+    DescribeQuorumRequest::default().with_topics(vec![topic.clone(), topic])
+}
+
+fn alter_partition_reassignments(version: i16) -> AlterPartitionReassignmentsRequest {
+    let moved = ReassignablePartition::default()
+        .with_partition_index(3)
+        .with_replicas(Some(vec![BrokerId(1), BrokerId(2)]));
+    let given_up = ReassignablePartition::default().with_partition_index(4).with_replicas(None);
+    let topic =
+        ReassignableTopic::default().with_name(topic()).with_partitions(vec![moved, given_up]);
+    AlterPartitionReassignmentsRequest::default()
+        .with_timeout_ms(30_000)
+        .with_allow_replication_factor_change(version < 1)
+        .with_topics(vec![topic.clone(), topic])
 }

@@ -6,6 +6,9 @@ use super::table::{
 use kafka_protocol::messages::alter_configs_request::{
     AlterConfigsResource as ReplacedResource, AlterableConfig as ReplacedConfig,
 };
+use kafka_protocol::messages::alter_partition_reassignments_request::{
+    ReassignablePartition, ReassignableTopic,
+};
 use kafka_protocol::messages::create_partitions_request::{
     CreatePartitionsAssignment, CreatePartitionsTopic,
 };
@@ -18,14 +21,18 @@ use kafka_protocol::messages::delete_records_request::{
 use kafka_protocol::messages::delete_topics_request::DeleteTopicState;
 use kafka_protocol::messages::describe_configs_request::DescribeConfigsResource;
 use kafka_protocol::messages::describe_log_dirs_request::DescribableLogDirTopic;
+use kafka_protocol::messages::describe_quorum_request::{
+    PartitionData as PartitionOfQuorum, TopicData as TopicOfQuorum,
+};
 use kafka_protocol::messages::elect_leaders_request::TopicPartitions;
 use kafka_protocol::messages::incremental_alter_configs_request::{
     AlterConfigsResource, AlterableConfig,
 };
 use kafka_protocol::messages::list_partition_reassignments_request::ListPartitionReassignmentsTopics;
 use kafka_protocol::messages::{
-    AlterConfigsRequest, CreatePartitionsRequest, CreateTopicsRequest, DeleteRecordsRequest,
-    DeleteTopicsRequest, DescribeConfigsRequest, DescribeLogDirsRequest, ElectLeadersRequest,
+    AlterConfigsRequest, AlterPartitionReassignmentsRequest, CreatePartitionsRequest,
+    CreateTopicsRequest, DeleteRecordsRequest, DeleteTopicsRequest, DescribeConfigsRequest,
+    DescribeLogDirsRequest, DescribeQuorumRequest, ElectLeadersRequest,
     IncrementalAlterConfigsRequest, ListConfigResourcesRequest, ListPartitionReassignmentsRequest,
 };
 
@@ -155,6 +162,33 @@ pub(super) const SHAPES: &[Shape] = &[
         ],
     ),
     Shape::of::<ListConfigResourcesRequest>(0, &[int8s("resource_types").from(1)]),
+    Shape::of::<AlterPartitionReassignmentsRequest>(
+        0,
+        &[
+            int32("timeout_ms"),
+            boolean("allow_replication_factor_change").from(1),
+            list::<ReassignableTopic>(
+                "topics",
+                &[
+                    text("name"),
+                    list::<ReassignablePartition>(
+                        "partitions",
+                        &[int32("partition_index"), int32s("replicas").nullable(0)],
+                    ),
+                ],
+            ),
+        ],
+    ),
+    Shape::of::<DescribeQuorumRequest>(
+        0,
+        &[list::<TopicOfQuorum>(
+            "topics",
+            &[
+                text("topic_name"),
+                list::<PartitionOfQuorum>("partitions", &[int32("partition_index")]),
+            ],
+        )],
+    ),
     Shape::of::<ListPartitionReassignmentsRequest>(
         0,
         &[

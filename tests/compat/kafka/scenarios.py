@@ -687,6 +687,71 @@ def _(p):
     p.asked("no updates", "UpdateFeatures", 1, feature_updates=[])
 
 
+@scenario("admin/quorum")
+def _(p):
+    ask = lambda version, *topics: p.ask("DescribeQuorum", version, topics=[{"topic_name": name, "partitions": [{"partition_index": n} for n in indexes]} for name, indexes in topics])
+    log = "__cluster_metadata"
+    for version in range(3):
+        got = ask(version, (log, [0]))
+        part, voter = got["topics"][0]["partitions"][0], got["topics"][0]["partitions"][0]["current_voters"][0]
+        p.note(f"v{version}", {"error_code": got["error_code"], "leader_id": part["leader_id"], "voters": len(part["current_voters"]), "observers": part["observers"],
+            "all of it": part["high_watermark"] == voter["log_end_offset"] > 0, "fetched": voter.get("last_fetch_timestamp"), "caught up": voter.get("last_caught_up_timestamp"),
+            "nodes": [{"node_id": node["node_id"], "listeners": len(node["listeners"])} for node in got.get("nodes", [])]})
+    p.note("another topic, v2", ask(2, ("other", [0])))
+    p.note("another partition", ask(1, (log, [1])))
+    p.note("two partitions", ask(1, (log, [0, 1])))
+    p.note("two topics", ask(2, (log, [0]), ("other", [0])))
+    p.note("no partition", ask(2, (log, [])))
+    p.note("nothing", ask(2))
+
+
+@scenario("admin/describe-producers")
+def _(p):
+    topic, appended = p.topic("t", 2), p.topic("u", 1, message_timestamp_type="LogAppendTime")
+    ask = lambda label, *topics: p.asked(label, "DescribeProducers", 0, topics=[{"name": name, "partition_indexes": indexes} for name, indexes in topics])
+    ask("nobody", (topic, [0]))
+    first, second = p.producer(), p.producer()
+    send = lambda topic, producer, sequence, count, stamp, raised=0: p.produce(topic, batch([b"v"] * count, producer_id=producer[0], epoch=producer[1] + raised, sequence=sequence, stamp=p.time(stamp)))
+    send(topic, first, 0, 2, 5)
+    send(topic, first, 2, 3, 3)
+    ask("one", (topic, [0, 1]))
+    send(topic, second, 7, 1, 9)
+    ask("two", (topic, [0]))
+    send(topic, first, 0, 1, 9, raised=3)
+    ask("a higher epoch", (topic, [0]))
+    send(appended, first, 0, 1, 5)
+    ask("LogAppendTime", (appended, [0]))
+    p.ask("DeleteRecords", 1, topics=[{"name": topic, "partitions": [{"partition_index": 0, "offset": -1}]}])
+    ask("their records deleted", (topic, [0]))
+    send(topic, second, 9, 1, 9)
+    ask("a gap after that", (topic, [0]))
+    ask("unknown", (topic, [7, -1]), (p.name("missing"), [0]), ("no/name", [0]))
+    ask("nothing")
+
+
+@scenario("admin/reassignments")
+def _(p):
+    topic, missing = p.topic("t", 2), p.name("missing")
+    alter = lambda label, *topics, version=0, **more: p.asked(label, "AlterPartitionReassignments", version, topics=[{"name": name, "partitions": [{"partition_index": index, "replicas": replicas} for index, replicas in partitions]} for name, partitions in topics], **more)
+    here, away = [p.node], [p.node + 1]
+    alter("to where it is", (topic, [(0, here)]))
+    alter("cancel", (topic, [(0, None)]))
+    alter("unknown", (topic, [(9, here), (9, None), (-1, here)]), (missing, [(0, here), (1, None)]), ("no/name", [(0, here)]))
+    alter("some good, some not", (topic, [(0, here), (1, away)]))
+    for label, replicas in {"nobody": [], "twice": here + here, "one more": here + away, "another": away, "-1": [-1]}.items():
+        alter(label, (topic, [(0, replicas)]))
+        alter(f"{label}, count kept", (topic, [(0, replicas)]), version=1, allow_replication_factor_change=False)
+        alter(f"{label}, no such partition", (topic, [(9, replicas)]))
+    alter("count may change", (topic, [(0, here)]), version=1, allow_replication_factor_change=True)
+    alter("one partition twice", (topic, [(0, here), (0, here)]))
+    alter("no time", (topic, [(0, here), (9, here)]), timeout_ms=0)
+    alter("less than no time", (topic, [(0, here)]), version=1, timeout_ms=-1)
+    alter("nothing", version=1, timeout_ms=-1)
+    alter("no partition", (topic, []))
+    p.asked("list", "ListPartitionReassignments", 0, topics=None)
+    p.asked("list one, no time", "ListPartitionReassignments", 0, topics=[{"name": topic, "partition_indexes": [0]}], timeout_ms=-1)
+
+
 # ---- security, with no authorizer and no SASL ------------------------------------------------------------------------------------
 
 @scenario("security/acls-without-authorizer")
