@@ -15,6 +15,7 @@ import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.StringDeserializer;
 import org.apache.kafka.common.serialization.StringSerializer;
 
@@ -53,6 +54,12 @@ final class Clients {
         settings.put("auto.offset.reset", "earliest");
         settings.put("fetch.max.wait.ms", 100);
         return new KafkaConsumer<>(with(settings, more), new StringDeserializer(), new StringDeserializer());
+    }
+
+    /** A consumer of names with values that are no text. */
+    KafkaConsumer<String, byte[]> bytes() {
+        Map<String, Object> settings = with(usual(), new Object[] {"auto.offset.reset", "earliest"});
+        return new KafkaConsumer<>(settings, new StringDeserializer(), new ByteArrayDeserializer());
     }
 
     /** A topic of this name; `name, value …` of its configs. */

@@ -100,6 +100,8 @@ public final class Suite {
         GroupChecks.addTo(suite, clients);
         AdminChecks.addTo(suite, clients);
         AdminGroupChecks.addTo(suite, clients);
+        StreamsChecks.addTo(suite, clients, scratch);
+        ConnectChecks.addTo(suite, clients, scratch);
 
         Thread commands = new Thread(() -> {
             for (Transcript transcript : Transcript.all(Path.of(words[2]))) {
