@@ -175,7 +175,7 @@ impl Service {
             clock,
         );
         let rules = SettingsRules::new(BrokerConfigs::clone(&given));
-        let controller = start_controller(&settings, &storage, writer, rules, &groups);
+        let controller = start_controller(&settings, &storage, writer, rules, (&groups, &registry));
         let broker = Arc::new(Broker {
             node: settings.node_id,
             cluster_id: storage.meta().cluster_id.clone(),
@@ -293,14 +293,18 @@ fn start_controller(
     storage: &Arc<Storage>,
     writer: ImageWriter,
     rules: SettingsRules,
-    groups: &Groups,
+    (groups, registry): (&Groups, &Arc<Registry>),
 ) -> ControllerHandle {
     let controller_settings = ControllerSettings {
         num_partitions: settings.num_partitions,
         default_replication_factor: settings.default_replication_factor,
         delete_topic_enable: settings.delete_topic_enable,
     };
-    let watcher = GroupTopics { groups: groups.clone(), storage: storage.clone() };
+    let watcher = GroupTopics {
+        groups: groups.clone(),
+        storage: storage.clone(),
+        registry: registry.clone(),
+    };
     let publisher = RegistryPublisher::new(writer, settings.node_id, Box::new(watcher));
     let log = storage.create(LogId::METADATA, metadata_policy());
     ControllerHandle::start_local(move |controller| ControllerParts {
@@ -315,12 +319,13 @@ fn start_controller(
 struct GroupTopics {
     groups: Groups,
     storage: Arc<Storage>,
+    registry: Arc<Registry>,
 }
 
 impl TopicWatcher for GroupTopics {
     fn came(&mut self, topic: &TopicImage) {
         if topic.name.as_str() == GROUP_TOPIC {
-            self.groups.load_topic(topic, &self.storage);
+            self.groups.load_topic(topic, &self.storage, &self.registry);
         }
     }
 
@@ -402,6 +407,7 @@ fn partition_settings(settings: &BrokerSettings) -> PartitionSettings {
 
 fn group_settings(settings: &BrokerSettings) -> GroupSettings {
     GroupSettings {
+        members_bytes_max: bytes(settings.group_members_max_bytes),
         initial_rebalance_delay: settings.group_initial_rebalance_delay,
         min_session_timeout: settings.group_min_session_timeout,
         max_session_timeout: settings.group_max_session_timeout,

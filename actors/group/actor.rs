@@ -5,12 +5,13 @@ use super::batch::batch;
 use super::directory::Keeper;
 use super::log::{AppendRefused, OffsetsLog};
 use super::machine::{GroupMachine, Out, Parking};
+use super::memory::MemberShare;
 use super::question::{Answered, Asked, Question};
 use super::records::Record;
 use super::request::{Join, SyncGroup};
 use super::saved::Saved;
 use super::{GroupError, GroupSettings, GroupState};
-use crate::runtime::{Alarm, Clock, DrainedHook, OnDrained, Reply, Turn};
+use crate::runtime::{Alarm, Clock, DrainedHook, OnDrained, Reply, Seldom, Turn};
 use crate::types::{Metrics, MonoTime, Now};
 use actix::prelude::*;
 use std::collections::VecDeque;
@@ -54,6 +55,8 @@ struct InFlight {
     done: oneshot::Receiver<Result<(), AppendRefused>>,
     /// Takes the records back, replayed last first.
     undo: Vec<Record>,
+    /// The first so many of its records write over what an earlier batch may have left.
+    owed: usize,
     held: Vec<Held>,
 }
 
@@ -66,6 +69,9 @@ pub(super) struct GroupStart {
     pub(super) keeper: Keeper,
     pub(super) clock: Clock,
     pub(super) metrics: Arc<Metrics>,
+    pub(super) share: MemberShare,
+    /// Records that the log refused, of all groups.
+    pub(super) refusals: Arc<Seldom>,
 }
 
 /// The shell around one [`GroupMachine`].
@@ -76,6 +82,10 @@ pub(super) struct GroupActor {
     keeper: Keeper,
     clock: Clock,
     metrics: Arc<Metrics>,
+    share: MemberShare,
+    /// Members and ids given out when the share was last set; none where one may say other things.
+    weighed: Option<(usize, usize)>,
+    refusals: Arc<Seldom>,
     /// Appended and not committed yet, oldest first. Its bound is the clients' open requests.
     in_flight: VecDeque<InFlight>,
     /// What the log may hold otherwise: written with the next batch, so that it holds this.
@@ -91,7 +101,7 @@ pub(super) struct GroupActor {
 
 impl GroupActor {
     pub(super) fn new(start: GroupStart) -> Self {
-        let GroupStart { group_id, settings, saved, log, keeper, clock, metrics } = start;
+        let GroupStart { group_id, settings, saved, log, keeper, clock, .. } = start;
         let machine = GroupMachine::new(settings, saved, clock.now());
         Self {
             group_id,
@@ -100,7 +110,10 @@ impl GroupActor {
             log,
             keeper,
             clock,
-            metrics,
+            metrics: start.metrics,
+            share: start.share,
+            weighed: None,
+            refusals: start.refusals,
             in_flight: VecDeque::new(),
             owed: Vec::new(),
             taken: 0,
@@ -119,6 +132,7 @@ impl GroupActor {
         }
         if !decided.is_empty() {
             let mut records = std::mem::take(&mut self.owed);
+            let owed = records.len();
             records.extend(decided);
             let (reply, done) = Reply::new();
             self.log.append(batch(&self.group_id, &records, now.wall), reply);
@@ -127,7 +141,7 @@ impl GroupActor {
                 undo.push(self.machine.inverse(record));
                 self.machine.replay(record);
             }
-            self.in_flight.push_back(InFlight { done, undo, held: Vec::new() });
+            self.in_flight.push_back(InFlight { done, undo, owed, held: Vec::new() });
         }
         for (reply, answer) in joins {
             self.withhold(reply, answer);
@@ -172,13 +186,18 @@ impl GroupActor {
                     held.for_each(|held| held(None));
                 }
                 Ok(Err(refused)) => {
-                    let name = &*self.group_id;
-                    log::warn!(group = name, reason:? = refused; "log refused a group's records");
-                    self.take_back(&refused.for_clients());
+                    if let Some(untold) = self.refusals.happened(self.clock.mono()) {
+                        let name = &*self.group_id;
+                        log::warn!(
+                            group = name, reason:? = refused, others_before = untold;
+                            "log refused a group's records"
+                        );
+                    }
+                    self.take_back(&refused.for_clients(), refused == AppendRefused::TooLarge);
                     return true;
                 }
                 Err(_) => {
-                    self.take_back(&GroupError::NotAvailable);
+                    self.take_back(&GroupError::NotAvailable, false);
                     return true;
                 }
             }
@@ -198,14 +217,19 @@ impl GroupActor {
 
     /// The oldest batch was refused, or it is unclear what became of it. What came after it rests
     /// on it, so all of it is taken back, and the group goes on as its log had it before. Of those
-    /// batches some may be in the log yet: what they changed is written anew.
-    fn take_back(&mut self, error: &GroupError) {
+    /// batches some may be in the log yet: what they changed is written anew. One that was
+    /// too large is not there for certain, and writing it over might be too large again.
+    fn take_back(&mut self, error: &GroupError, is_too_large: bool) {
         self.fail_held(error);
         while let Some(last) = self.in_flight.pop_back() {
-            for record in last.undo.into_iter().rev() {
+            let is_absent = is_too_large && self.in_flight.is_empty();
+            for (at, record) in last.undo.into_iter().enumerate().rev() {
                 self.machine.replay(&record);
+                let before = self.owed.len();
                 self.owed.retain(|owed| !owed.has_key_of(&record));
-                self.owed.push(record);
+                if !is_absent || at < last.owed || self.owed.len() < before {
+                    self.owed.push(record);
+                }
             }
         }
         self.reload(error);
@@ -219,10 +243,20 @@ impl GroupActor {
 
     /// Starts from hard state as a new coordinator would.
     fn reload(&mut self, error: &GroupError) {
+        self.weighed = None;
         let mut out = Out::default();
         self.machine.reload(self.clock.now(), error, &mut out);
         out.joins.into_iter().for_each(|(reply, answer)| reply.send(answer));
         out.syncs.into_iter().for_each(|(reply, answer)| reply.send(answer));
+    }
+
+    /// Says what the members take, if that may have changed: there can be thousands.
+    fn weigh(&mut self) {
+        let counts = self.machine.member_counts();
+        if self.weighed != Some(counts) {
+            self.share.set(self.machine.kept_bytes());
+            self.weighed = Some(counts);
+        }
     }
 
     /// Whether the group can end: it is gone, or is to close, and nothing is open.
@@ -266,6 +300,9 @@ impl<Q: Question> Handler<Ask<Q>> for GroupActor {
             reply.send(Err(GroupError::NotCoordinator));
             return;
         }
+        if question.kept_bytes() > 0 {
+            self.weighed = None;
+        }
         let now = self.clock.now();
         self.metrics.group_mailbox.record_time(now.mono.since(sent));
         let mut out = Out::default();
@@ -294,6 +331,7 @@ impl OnDrained for GroupActor {
         while self.poll_log(cx) {
             self.poll_time(cx);
         }
+        self.weigh();
         if self.has_ended() {
             ctx.stop();
         }

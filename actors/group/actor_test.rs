@@ -186,6 +186,21 @@ async fn what_rests_on_a_refused_batch_is_taken_back_and_written_over() {
 }
 
 #[actix_rt::test]
+async fn what_was_too_large_is_not_written_over() {
+    let mut test = test();
+    test.store("g", at("t", 1)).await;
+    let answer = test.groups.ask("g", simple_commit(at("t", 2)));
+    test.append().await.1.send(Err(AppendRefused::TooLarge));
+    assert_eq!(answer.await, Err(GroupError::RecordsTooLarge));
+
+    let again = test.groups.ask("g", simple_commit(at("u", 3)));
+
+    let records = test.commit().await;
+    assert_eq!(records.iter().map(stored).collect::<Vec<_>>(), [("u", Some(3))]);
+    assert_eq!(again.await, Ok(vec![Ok(())]));
+}
+
+#[actix_rt::test]
 async fn what_may_or_may_not_be_in_the_log_is_written_over_once() {
     let mut test = test();
     test.store("g", at("t", 1)).await;

@@ -2,12 +2,13 @@
 
 use super::actor::{Ask, Close, GroupActor, GroupStart};
 use super::log::OffsetsLog;
+use super::memory::MemberMemory;
 use super::question::{Answered, Question};
 use super::records::{self, Decoded};
 use super::request::{GroupSummary, Observe, Observed, Summarize, TopicDeleted};
 use super::saved::Saved;
 use super::{GroupError, GroupSettings};
-use crate::runtime::{Clock, Reply, start_on};
+use crate::runtime::{Clock, Reply, Seldom, start_on};
 use crate::types::{Metrics, MonoTime, TopicName};
 use actix::Addr;
 use actix_rt::ArbiterHandle;
@@ -47,6 +48,10 @@ struct Inner {
     settings: Arc<GroupSettings>,
     clock: Clock,
     metrics: Arc<Metrics>,
+    memory: MemberMemory,
+    /// Members that found no memory, and records that the log refused.
+    refused_members: Seldom,
+    refused_records: Arc<Seldom>,
     arbiters: Vec<ArbiterHandle>,
     /// By partition of `__consumer_offsets`.
     /// As many as `__consumer_offsets` has partitions; others when that topic is made anew.
@@ -145,8 +150,16 @@ impl Groups {
         metrics: Arc<Metrics>,
     ) -> Self {
         let shards = ArcSwap::from_pointee(empty_shards(1));
-        let settings = Arc::new(settings);
-        Self(Arc::new(Inner { settings, clock, metrics, arbiters, shards }))
+        Self(Arc::new(Inner {
+            memory: MemberMemory::new(settings.members_bytes_max),
+            settings: Arc::new(settings),
+            clock,
+            metrics,
+            refused_members: Seldom::default(),
+            refused_records: Arc::default(),
+            arbiters,
+            shards,
+        }))
     }
 
     /// Begins anew over so many partitions, none of them loaded: `__consumer_offsets` is there for
@@ -197,6 +210,9 @@ impl Groups {
         let Some(shard) = self.shard(group_id) else {
             return Err((reply, Err(GroupError::NotCoordinator)));
         };
+        if !self.may_keep(group_id, question.kept_bytes()) {
+            return Err((reply, Err(GroupError::NotAvailable)));
+        }
         let mut held = lock(&shard);
         let (log, groups) = match &mut *held {
             Shard::Elsewhere => return Err((reply, Err(GroupError::NotCoordinator))),
@@ -217,6 +233,19 @@ impl Groups {
         Ok(())
     }
 
+    /// Whether there is memory for what a member says of itself.
+    fn may_keep(&self, group: &str, bytes: usize) -> bool {
+        let fits = bytes == 0 || self.0.memory.has_room_for(bytes);
+        if !fits && let Some(untold) = self.0.refused_members.happened(self.0.clock.mono()) {
+            let max = self.0.settings.members_bytes_max;
+            log::warn!(
+                group, bytes, max, others_before = untold;
+                "member refused: members take all of ottla.group.members.max.bytes"
+            );
+        }
+        fits
+    }
+
     fn start(
         &self,
         shard: &Arc<Mutex<Shard>>,
@@ -232,6 +261,8 @@ impl Groups {
             keeper: Keeper(shard.clone()),
             clock: self.0.clock,
             metrics: self.0.metrics.clone(),
+            share: self.0.memory.share(),
+            refusals: self.0.refused_records.clone(),
         };
         let place = java_hash(group_id).unsigned_abs() >> 8;
         let turn = usize::try_from(place).unwrap_or(0) % self.0.arbiters.len().max(1);

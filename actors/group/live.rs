@@ -1,5 +1,6 @@
 //! Soft state of one group: who is in it now, and how far its rebalance has come.
 
+use super::memory::MEMBER_BYTES;
 use super::records::{GroupValue, MemberValue};
 use super::request::{InstanceId, Join, Joined, JoinedMember, MemberId, Protocol, Synced};
 use super::sessions::Sessions;
@@ -149,6 +150,18 @@ impl<P: Parking> Live<P> {
             state_timestamp: self.state_timestamp,
             members: members.collect(),
         }
+    }
+
+    /// About what members, and ids that were given out, take; assignments are in the log as well,
+    /// which bounds them.
+    pub(super) fn kept_bytes(&self) -> usize {
+        let pending = self.pending_joins.iter().map(|id| MEMBER_BYTES + id.len());
+        let members = self.members.iter().map(|(id, member)| {
+            let said = |protocol: &Protocol| protocol.name.len() + protocol.metadata.len();
+            let said: usize = member.protocols.iter().map(said).sum();
+            MEMBER_BYTES + id.len() + member.client_id.len() + said
+        });
+        pending.chain(members).sum()
     }
 
     /// Moves on to `next`.

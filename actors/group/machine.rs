@@ -130,6 +130,16 @@ impl<P: Parking> GroupMachine<P> {
         self.live.members.len()
     }
 
+    /// How many there are, and how many have only been given an id.
+    pub(super) fn member_counts(&self) -> (usize, usize) {
+        (self.live.members.len(), self.live.pending_joins.len())
+    }
+
+    /// About what they take.
+    pub(super) fn kept_bytes(&self) -> usize {
+        self.live.kept_bytes()
+    }
+
     /// Protocol type; empty for a group that only stores positions.
     #[must_use]
     pub fn protocol_type(&self) -> &str {

@@ -3,9 +3,10 @@
 use super::directory::{Groups, Loader};
 use super::log::{AppendRefused, OffsetsLog};
 use crate::partition::{Acks, Origin, Partition, ProduceError};
-use crate::registry::TopicImage;
+use crate::registry::{Registry, TopicImage};
 use crate::runtime::Reply;
 use crate::storage::{Log, ReadError, Storage};
+use crate::types::TopicName;
 use crate::wire::{BatchHeader, CheckedBatch, Records, RecordsError};
 use bytes::Bytes;
 use std::fmt;
@@ -16,21 +17,38 @@ use std::sync::Arc;
 const BATCH_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// One partition of the topic.
-#[derive(Clone, Debug)]
-struct OffsetsPartition(Partition);
+#[derive(Debug)]
+struct OffsetsPartition {
+    topic: TopicName,
+    partition: Partition,
+    registry: Arc<Registry>,
+}
+
+impl OffsetsPartition {
+    /// `max.message.bytes` of the topic, which holds for coordinators as for producers.
+    fn is_too_large(&self, batch_bytes: usize) -> bool {
+        let image = self.registry.image();
+        // A topic that is on its way out takes nothing anyway.
+        let Some(topic) = image.topic(self.topic.as_str()) else { return false };
+        u32::try_from(batch_bytes).map_or(true, |bytes| bytes > topic.config.max_message_bytes)
+    }
+}
 
 impl OffsetsLog for OffsetsPartition {
     fn append(&self, batch: Bytes, done: Reply<Result<(), AppendRefused>>) {
         let header = BatchHeader::parse(&batch);
         assert!(header.is_ok(), "a group's batch was written wrongly: {header:?}");
         let Ok(header) = header else { return };
+        if self.is_too_large(header.size_bytes) {
+            return done.send(Err(AppendRefused::TooLarge));
+        }
         let batch = CheckedBatch {
             header,
             batch,
             max_timestamp_offset_delta: header.last_offset_delta,
             log_append_time: None,
         };
-        let answer = self.0.produce(batch, Acks::Committed, Origin::Coordinator);
+        let answer = self.partition.produce(batch, Acks::Committed, Origin::Coordinator);
         actix_rt::spawn(async move {
             match answer.await {
                 Ok(Ok(_)) => done.send(Ok(())),
@@ -59,12 +77,13 @@ impl Groups {
     /// not read yet answer COORDINATOR_LOAD_IN_PROGRESS. Empty partitions are there at once.
     ///
     /// The topic is the first of its name, or another than before: everything begins anew.
-    pub fn load_topic(&self, topic: &TopicImage, storage: &Storage) {
+    pub fn load_topic(&self, topic: &TopicImage, storage: &Storage, registry: &Arc<Registry>) {
         self.reset(topic.partitions.len());
         for (index, image) in topic.partitions.iter().enumerate() {
             let partition = image.partition.clone();
             let log = partition.log().clone();
-            let appends = Arc::new(OffsetsPartition(partition));
+            let (topic, registry) = (topic.name.clone(), registry.clone());
+            let appends = Arc::new(OffsetsPartition { topic, partition, registry });
             if log.log_start_offset() == log.log_end_offset() {
                 self.load(index, appends, Loader::default());
                 continue;

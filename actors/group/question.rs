@@ -2,10 +2,11 @@
 
 use super::actor::Replies;
 use super::machine::{GroupMachine, Out};
+use super::memory::MEMBER_BYTES;
 use super::request::{
     Commit, CommitAnswer, DeleteGroup, DeleteOffsets, Describe, Described, FetchAnswer,
     FetchOffsets, GroupSummary, Heartbeat, Join, Joined, Leave, LeaveAnswer, Observe, Observed,
-    Summarize, SyncGroup, Synced, TopicDeleted,
+    Protocol, Summarize, SyncGroup, Synced, TopicDeleted,
 };
 use super::{GroupError, GroupState};
 use crate::runtime::Reply;
@@ -22,6 +23,11 @@ pub trait Question: Sized + Send + 'static {
     /// Whether the group comes to be by being asked.
     fn creates_group(&self) -> bool {
         false
+    }
+
+    /// Bytes that the group keeps of it for as long as its sender is a member.
+    fn kept_bytes(&self) -> usize {
+        0
     }
 
     /// The answer where no such group is.
@@ -52,6 +58,11 @@ impl Question for Join {
     /// A member with an id cannot be one of a group that is not there.
     fn creates_group(&self) -> bool {
         self.member_id.is_empty()
+    }
+
+    fn kept_bytes(&self) -> usize {
+        let said = |protocol: &Protocol| protocol.name.len() + protocol.metadata.len();
+        MEMBER_BYTES + self.client_id.len() + self.protocols.iter().map(said).sum::<usize>()
     }
 
     fn absent(self) -> Answered<Self> {

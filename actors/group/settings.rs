@@ -14,6 +14,8 @@ pub struct GroupSettings {
     pub max_session_timeout: Duration,
     /// `group.max.size`: members of one group.
     pub max_size: usize,
+    /// `ottla.group.members.max.bytes`: what the members of all groups may take.
+    pub members_bytes_max: usize,
     /// How long a new member may wait in its first join. A client that has gone cannot be told
     /// from one that waits, so that many would pile up otherwise. No setting in Kafka either.
     pub new_member_join_timeout: Duration,
@@ -32,6 +34,7 @@ impl Default for GroupSettings {
             min_session_timeout: Duration::from_secs(6),
             max_session_timeout: Duration::from_secs(30 * 60),
             max_size: 2_147_483_647,
+            members_bytes_max: 256 << 20,
             new_member_join_timeout: Duration::from_secs(5 * 60),
             offset_metadata_max: 4096,
             offsets_retention: Duration::from_secs(7 * 24 * 60 * 60),

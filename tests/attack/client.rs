@@ -19,7 +19,7 @@ use ottla_actors::wire::{BatchBuilder, HEADER_BYTES, crc_of};
 /// How long an answer may take before the test fails.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Versions that name topics by name.
-const PRODUCE_VERSION: i16 = 9;
+pub(crate) const PRODUCE_VERSION: i16 = 9;
 const FETCH_VERSION: i16 = 11;
 
 /// A connection.

@@ -19,6 +19,7 @@ mod bystander;
 mod client;
 mod connections;
 mod frames;
+mod groups;
 mod many;
 mod memory;
 mod requests;

@@ -4,10 +4,11 @@ use std::io::Write;
 use std::net::{Shutdown, TcpStream};
 use std::thread;
 
+use kafka_protocol::messages::ProduceRequest;
 use ottla_actors::types::Codec;
 
 use crate::bystander::Bystander;
-use crate::client::{Client, batch, produce_frame};
+use crate::client::{Client, PRODUCE_VERSION, batch, produce_frame};
 use crate::harness::{broker_with_page, samples, value};
 use crate::memory::{Bounds, assert_calm};
 
@@ -107,4 +108,30 @@ fn a_hundred_megabytes_announced_or_sent_cost_no_more_than_allowed() {
     broker.assert_alive();
     bounds.assert_kept(&broker, "requests of 100 MiB");
     assert_calm(&broker, 3, "requests of 100 MiB");
+}
+
+#[test]
+fn clients_that_send_a_byte_at_a_time_are_served_and_hold_up_nobody() {
+    const CLIENTS: usize = 200;
+    let (mut broker, _) = Bounds::SMALL.broker(&[]);
+    let address = broker.address();
+    Client::connect(address).create_topic("slow", 1);
+    let bystander = Bystander::start(address);
+    let frame = produce_frame("slow", batch(&[7; 100], Codec::None));
+
+    let mut clients: Vec<Client> = (0..CLIENTS).map(|_| Client::connect(address)).collect();
+    for byte in frame.chunks(1) {
+        for client in &mut clients {
+            client.send(byte);
+        }
+    }
+    for client in &mut clients {
+        let answer = client.answer::<ProduceRequest>(PRODUCE_VERSION);
+        assert_eq!(answer.responses[0].partition_responses[0].error_code, 0);
+    }
+
+    bystander.finish("a byte at a time");
+    broker.assert_alive();
+    Bounds::SMALL.assert_kept(&broker, "a byte at a time");
+    assert_calm(&broker, 1, "a byte at a time");
 }

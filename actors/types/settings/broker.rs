@@ -154,6 +154,8 @@ broker_settings! {
     group_min_session_timeout: Duration = ms("group.min.session.timeout.ms");
     /// `group.max.session.timeout.ms`
     group_max_session_timeout: Duration = ms("group.max.session.timeout.ms");
+    /// `ottla.group.members.max.bytes`
+    group_members_max_bytes: u64 = int("ottla.group.members.max.bytes");
     /// `group.max.size`
     group_max_size: usize = int("group.max.size");
     /// `offsets.topic.num.partitions`

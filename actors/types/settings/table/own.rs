@@ -15,6 +15,9 @@ pub(super) const ROWS: &[Setting] = &[
     Setting::fixed("ottla.cluster.id", String, None).works(
         "Identity of the cluster, by custom 22 letters of base64; `CLUSTER_ID` sets it as well. Without it one is made at the first start.",
     ),
+    Setting::fixed("ottla.group.members.max.bytes", Long, Some("268435456")).bounds(Bounds::AtLeast(0)).works(
+        "Memory that the members of all consumer groups may take, in bytes. Who joins while nothing is left is told to try again.",
+    ),
     Setting::fixed("ottla.queued.max.response.bytes", Long, Some("268435456")).bounds(Bounds::AtLeast(0)).works(
         "Memory that answers may take until clients have read them, in bytes. Where little is left a fetch brings less, at least one batch.",
     ),
