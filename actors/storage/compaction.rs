@@ -76,8 +76,16 @@ fn share(part: u64, whole: u64) -> f64 {
     f64::from(u32::try_from(thousandths).unwrap_or(1000)) / 1000.0
 }
 
-/// Cleans the log as far as the offset map reaches.
+/// Cleans the log as far as the offset map reaches; not at all where retention is faster.
 pub(super) fn clean(candidate: Candidate, now_ms: i64) -> io::Result<()> {
+    let segments = candidate.segments.clone();
+    match clean_segments(candidate, now_ms) {
+        Err(_) if segments.iter().any(|segment| segment.is_retired()) => Ok(()),
+        result => result,
+    }
+}
+
+fn clean_segments(candidate: Candidate, now_ms: i64) -> io::Result<()> {
     let Candidate { log, segments, first_dirty, up_to, .. } = candidate;
     let dirty = segments.iter().filter(|segment| segment.end() > first_dirty);
     let dirty: Vec<_> = dirty.cloned().collect();

@@ -293,7 +293,7 @@ impl Log {
         target: i64,
         up_to: Offset,
     ) -> Result<Option<FoundRecord>, ReadError> {
-        times::find(self, target, up_to)
+        read::unless_changed(self, || times::find(self, target, up_to))
     }
 
     /// The first record below `up_to` that has the largest timestamp. Blocks.
@@ -301,7 +301,7 @@ impl Log {
     /// # Errors
     /// Offline, damage, the disk.
     pub fn max_timestamp_record(&self, up_to: Offset) -> Result<Option<FoundRecord>, ReadError> {
-        times::find_max(self, up_to)
+        read::unless_changed(self, || times::find_max(self, up_to))
     }
 
     /// The largest epoch not above `epoch`, and the offset after its last record

@@ -38,6 +38,8 @@ mod offset_map;
 mod open;
 mod options;
 mod producers;
+#[cfg(test)]
+mod race_test;
 mod read;
 mod readers;
 mod recover_log;

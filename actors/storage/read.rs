@@ -170,11 +170,31 @@ pub(super) fn read(log: &Log, wanted: Wanted, cursor: &mut Option<Cursor>) -> Tr
     }
 }
 
+/// Does `read` again where it failed while the log's segments changed: a file that was deleted or
+/// compacted under a reader's hands is no fault of the disk.
+pub(super) fn unless_changed<T>(
+    log: &Log,
+    mut read: impl FnMut() -> Result<T, ReadError>,
+) -> Result<T, ReadError> {
+    loop {
+        let before = log.0.segments.load_full();
+        let result = read();
+        let failed = matches!(result, Err(ReadError::Io(_) | ReadError::Corrupt { .. }));
+        if !failed || Arc::ptr_eq(&before, &log.0.segments.load_full()) {
+            return result;
+        }
+    }
+}
+
 pub(super) fn read_blocking(
     log: &Log,
     wanted: Wanted,
     cursor: &mut Option<Cursor>,
 ) -> Result<Chunk, ReadError> {
+    unless_changed(log, || read_once(log, wanted, cursor))
+}
+
+fn read_once(log: &Log, wanted: Wanted, cursor: &mut Option<Cursor>) -> Result<Chunk, ReadError> {
     log.0.check_online()?;
     let (start, end) = (log.log_start_offset(), log.log_end_offset());
     if wanted.from < start || wanted.from > end {

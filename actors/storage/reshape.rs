@@ -240,6 +240,8 @@ fn delete_before(log: &Log, offset: Offset, durable: bool) -> io::Result<()> {
     let count = (0..segments.len()).take_while(|at| below(*at)).count();
     let (gone, kept) = segments.split_at(count);
     if !gone.is_empty() {
+        // Before they leave the list: who fails to read one finds that the list has changed.
+        gone.iter().for_each(|segment| segment.retire());
         log.0.segments.store(Arc::new(kept.to_vec()));
         remove_later(&log.0.shared, gone);
     }
@@ -260,9 +262,6 @@ fn delete_before(log: &Log, offset: Offset, durable: bool) -> io::Result<()> {
 /// Removes files from the oldest on, each for good before the next: a gap must never show.
 fn remove_later(shared: &Arc<Shared>, gone: &[Arc<Segment>]) {
     let gone = gone.to_vec();
-    for segment in &gone {
-        segment.retire();
-    }
     let disk = Arc::clone(&shared.disk);
     shared.later(Box::new(move || {
         for segment in &gone {
@@ -341,6 +340,12 @@ fn swap_segments(swap: Swap) -> io::Result<()> {
         } else if !old.iter().any(|old| Arc::ptr_eq(old, segment)) {
             next.push(Arc::clone(segment));
         }
+    }
+    if let Some(first) = old.first() {
+        // Kept open, so that who is reading in it goes on in the old file, and does not look for
+        // its places in the new one.
+        first.set_dirty(true);
+        log.0.file(first, OpenMode::Existing)?;
     }
     disk.rename(&cleaned, new.path())?;
     disk.sync_dir(&log.0.dir)?;
