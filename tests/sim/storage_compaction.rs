@@ -95,12 +95,15 @@ impl World {
         log.append(vec![StampedBatch::new(header, &bytes, base, LeaderEpoch(0))]);
     }
 
-    fn live(&mut self, storage: &Storage, driver: &mut Driver) {
+    fn live(&mut self, storage: &Storage, driver: &mut Driver) -> Result<(), String> {
         let policy = self.policy();
         let log = storage.create(ID, policy);
         for _ in 0..STEPS {
-            if self.disk.has_crashed() || log.offline().is_some() {
-                return;
+            if self.disk.has_crashed() {
+                return Ok(());
+            }
+            if let Some(why) = log.offline() {
+                return Err(why);
             }
             match self.dice.below(12) {
                 0..=8 => {
@@ -121,6 +124,7 @@ impl World {
                 }
             }
         }
+        Ok(())
     }
 
     /// The newest value of each key, of what was queued below `end`; tombstones are no values.
@@ -190,7 +194,7 @@ fn run(seed: u64) -> Result<(), String> {
         world.check(&storage)?;
         let left = world.dice.below(500);
         world.disk.crash_after(left);
-        world.live(&storage, &mut driver);
+        world.live(&storage, &mut driver)?;
         drop((storage, driver));
         if world.dice.below(2) == 0 {
             let seed = world.dice.roll();
