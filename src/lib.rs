@@ -2,6 +2,7 @@
 
 pub mod admin;
 pub mod cli;
+mod connection_rate;
 mod declared;
 mod listener;
 pub mod logging;

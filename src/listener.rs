@@ -1,5 +1,6 @@
 //! Accepts sockets and hands each to the arbiter with the fewest.
 
+use crate::connection_rate::ConnectionRate;
 use actix::Addr;
 use actix_rt::ArbiterHandle;
 use ottla_actors::connection::{ConnectionActor, ConnectionLimits, Drain};
@@ -24,10 +25,12 @@ pub(crate) struct ConnectionCounts {
     max_per_ip: usize,
     /// Addresses with a bound of their own.
     overrides: BTreeMap<IpAddr, usize>,
+    rate: Arc<ConnectionRate>,
 }
 
 impl ConnectionCounts {
-    /// `max.connections`, `max.connections.per.ip` and its overrides; host names are resolved once.
+    /// `max.connections`, `max.connections.per.ip` and its overrides, of which host names are
+    /// resolved once, and `max.connection.creation.rate`.
     pub(crate) async fn of(settings: &BrokerSettings) -> Self {
         let count = |count: u32| usize::try_from(count).unwrap_or(usize::MAX);
         let mut overrides = BTreeMap::new();
@@ -46,6 +49,7 @@ impl ConnectionCounts {
             max: count(settings.max_connections),
             max_per_ip: count(settings.max_connections_per_ip),
             overrides,
+            rate: Arc::new(ConnectionRate::new(settings.max_connection_creation_rate)),
         }
     }
 
@@ -102,6 +106,7 @@ pub(crate) struct Connections {
     arbiters: Arc<Vec<(ArbiterHandle, Arc<AtomicUsize>)>>,
     open: Arc<Mutex<Open>>,
     refusals: Arc<Seldom>,
+    delays: Arc<Seldom>,
     failures: Arc<Seldom>,
 }
 
@@ -120,6 +125,7 @@ impl Connections {
             arbiters: Arc::new(arbiters),
             open: Arc::default(),
             refusals: Arc::default(),
+            delays: Arc::default(),
             failures: Arc::default(),
         }
     }
@@ -127,8 +133,12 @@ impl Connections {
     /// Accepts from one listener until the future is dropped.
     pub(crate) async fn accept(self, listener: TcpListener, advertised: Advertised) {
         loop {
+            self.await_turn().await;
             match listener.accept().await {
-                Ok((socket, peer)) => self.start(socket, peer, &advertised),
+                Ok((socket, peer)) => {
+                    self.counts.rate.record(self.broker.clock.mono());
+                    self.start(socket, peer, &advertised);
+                }
                 Err(error) => {
                     let now = self.broker.clock.mono();
                     if let Some(untold) = self.failures.happened(now) {
@@ -137,6 +147,25 @@ impl Connections {
                     tokio::time::sleep(OUT_OF_DESCRIPTORS_PAUSE).await;
                 }
             }
+        }
+    }
+
+    /// Waits until another connection may be taken.
+    async fn await_turn(&self) {
+        loop {
+            let now = self.broker.clock.mono();
+            let wait = self.counts.rate.wait(now);
+            if wait.is_zero() {
+                return;
+            }
+            self.broker.metrics().connection.delayed.one();
+            if let Some(untold) = self.delays.happened(now) {
+                log::warn!(
+                    others_before = untold;
+                    "connections come faster than max.connection.creation.rate; they are kept waiting"
+                );
+            }
+            tokio::time::sleep(wait).await;
         }
     }
 

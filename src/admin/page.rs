@@ -75,6 +75,7 @@ impl Page {
             }
             Metric::ConnectionsOpened => out.counter(&[], connection.opened.value()),
             Metric::ConnectionsRefused => out.counter(&[], connection.refused.value()),
+            Metric::ConnectionsDelayed => out.counter(&[], connection.delayed.value()),
             Metric::ConnectionsClosed => labelled(&connection.closed_by, out),
             Metric::ReceivedBytes => {
                 each_api(metrics, |name, api| out.counter(&[name], api.received_bytes.value()))

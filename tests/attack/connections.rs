@@ -2,7 +2,7 @@
 
 use std::io::Write;
 use std::net::TcpStream;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::bystander::Bystander;
 use crate::client::Client;
@@ -145,4 +145,28 @@ fn a_storm_of_broken_connections_is_told_of_once_and_counted() {
     Bounds::SMALL.assert_kept(&broker, "a storm of connections");
     // One line for each of the three kinds, and that of the start.
     assert_calm(&broker, 4, "a storm of connections");
+}
+
+#[test]
+fn connections_that_come_too_fast_wait_and_are_told_of_once_and_counted() {
+    const RATE: u32 = 100;
+    // Ten seconds' worth may come at once.
+    const COUNT: u32 = 10 * RATE + 150;
+    let rate = format!("max.connection.creation.rate={RATE}");
+    let (mut broker, page) = broker_with_page(&[&rate]);
+    let bystander = Bystander::start(broker.address());
+    let begun = Instant::now();
+
+    for _ in 0..COUNT {
+        assert!(Client::connect(broker.address()).is_served());
+    }
+
+    let took = begun.elapsed();
+    assert!(took >= Duration::from_secs(1), "{COUNT} connections in {took:?}");
+    let delayed = value(&samples(page), "ottla_connection_delayed_total");
+    assert!(delayed >= 1.0, "{delayed} were delayed");
+    bystander.finish("connections that come too fast");
+    broker.assert_alive();
+    let told = said(&broker).iter().filter(|line| line.contains("kept waiting")).count();
+    assert_eq!(told, 1, "{}", broker.log());
 }

@@ -51,6 +51,8 @@ pub struct ConnectionMetrics {
     pub closed: Counter,
     /// Not taken: too many.
     pub refused: Counter,
+    /// Taken later: too fast.
+    pub delayed: Counter,
     /// Ended by the broker.
     pub closed_by: Labelled<CloseReason>,
     /// Nanoseconds without reading a socket, since ended.

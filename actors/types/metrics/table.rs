@@ -97,6 +97,8 @@ metrics! {
         "Connections accepted";
     ConnectionsRefused "ottla_connection_refused_total" Counter Number []
         "Connections closed at once, because of max.connections or max.connections.per.ip";
+    ConnectionsDelayed "ottla_connection_delayed_total" Counter Number []
+        "Connections that were kept waiting before they were accepted, because of max.connection.creation.rate";
     ConnectionsClosed "ottla_connection_closed_total" Counter Number ["reason"]
         "Connections that the broker ended: for a frame or a request that cannot be, for idleness, for slowness while others wait";
     ReceivedBytes "ottla_connection_received_bytes_total" Counter Bytes ["api"]

@@ -118,6 +118,8 @@ broker_settings! {
     socket_listen_backlog_size: u32 = int("socket.listen.backlog.size");
     /// `connections.max.idle.ms` in milliseconds; `None` for ever.
     connections_max_idle_ms: Option<u64> = limit("connections.max.idle.ms");
+    /// `max.connection.creation.rate`: connections a second.
+    max_connection_creation_rate: u32 = int("max.connection.creation.rate");
     /// `max.connections`
     max_connections: u32 = int("max.connections");
     /// `max.connections.per.ip`
