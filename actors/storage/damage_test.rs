@@ -153,6 +153,21 @@ fn a_damaged_write_ahead_record_with_others_behind_it_is_not_taken_for_a_torn_en
 }
 
 #[test]
+fn a_blank_front_of_a_write_ahead_file_does_not_hide_the_rest() {
+    let (_dir, copy) = killed();
+    fs::remove_dir_all(copy.join("topics")).unwrap();
+    let path = write_ahead_file(&copy);
+    let mut content = fs::read(&path).unwrap();
+    content[..512].fill(0);
+    fs::write(&path, content).unwrap();
+
+    let storage = open(&copy);
+
+    let log = storage.log(id(1)).unwrap();
+    assert!(log.offline().is_some(), "it goes on to {}", log.log_end_offset());
+}
+
+#[test]
 fn a_write_ahead_file_ends_at_the_torn_record_of_its_last_group() {
     let (_dir, copy) = killed();
     let record_bytes = RECORD_HEADER_BYTES + batch_bytes(&segment(&copy));

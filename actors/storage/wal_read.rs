@@ -170,14 +170,16 @@ pub(super) fn generation_of(file: &WalFile) -> io::Result<u64> {
         return Ok(said);
     }
     // Its first record is damaged or torn. The one behind it tells which: what a former use of the
-    // file left has another generation, and the first one's sum does not fit that.
+    // file left has another generation, and the first one's sum does not fit that. A torn record
+    // leaves what was there before, so where nothing is, there was no former use.
+    let is_blank = first.0 == [0; HEADER_BYTES];
     for (at, generation) in headers_behind(file, 0)? {
         if Record::read(file, at, generation)?.is_none() {
             continue;
         }
         let payload = payload(file, 0, first)?;
         let fits = payload.is_some_and(|payload| first.fits(generation, &payload));
-        if generation == said || fits {
+        if is_blank || generation == said || fits {
             return Ok(generation);
         }
     }

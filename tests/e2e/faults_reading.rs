@@ -30,6 +30,7 @@ const FAILING_READS: &str = r#"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static int is_failing(int file) {
@@ -41,7 +42,7 @@ static int is_failing(int file) {
         errno = before;
         return 0;
     }
-    ssize_t length = read(at, part, sizeof part - 1);
+    ssize_t length = syscall(SYS_read, at, part, sizeof part - 1);
     close(at);
     snprintf(link, sizeof link, "/proc/self/fd/%d", file);
     ssize_t bytes = readlink(link, path, sizeof path - 1);
@@ -50,6 +51,14 @@ static int is_failing(int file) {
     part[length] = 0;
     path[bytes] = 0;
     return strstr(path, part) != NULL;
+}
+
+ssize_t read(int file, void *buffer, size_t bytes) {
+    if (is_failing(file)) {
+        errno = EIO;
+        return -1;
+    }
+    return syscall(SYS_read, file, buffer, bytes);
 }
 
 ssize_t pread64(int file, void *buffer, size_t bytes, off64_t at) {
@@ -251,6 +260,28 @@ fn write_ahead_files_that_cannot_be_read_stop_the_start_and_lose_nothing() {
     broker.start_again();
     assert_eq!(fetch(&broker, "faults").0, 0);
     assert_eq!(send(&broker, "faults", "second"), Ok(1));
+}
+
+#[test]
+fn an_index_that_cannot_be_read_is_done_without() {
+    let disk = Disk::new();
+    let mut broker = disk.start(&[]);
+    create(&broker, "faults", &[]);
+    broker.stop();
+
+    disk.fail("/index/");
+    broker.start_again();
+
+    let (code, bytes) = fetch(&broker, "faults");
+    assert_eq!((code, bytes > 0), (0, true), "{}", broker.log());
+    assert_eq!(send(&broker, "faults", "second"), Ok(1));
+    broker.assert_alive();
+    assert!(times_said(&broker, "the index ") > 0, "{}", broker.log());
+    broker.kill();
+    disk.mend();
+    broker.start_again();
+    assert_eq!(send(&broker, "faults", "third"), Ok(2));
+    assert_eq!(fetch(&broker, "faults").0, 0);
 }
 
 /// Bytes of the segments in a folder of topics.
