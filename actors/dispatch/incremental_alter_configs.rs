@@ -6,9 +6,8 @@
 //! Not done: log levels (BROKER_LOGGER) and client metrics, which answer INVALID_REQUEST.
 
 use super::answer::{Answer, Ask};
-use crate::controller::{
-    AlterConfigs, ConfigChange, ConfigsAltered, ControllerError, ResourceAlteration,
-};
+use super::config_changes::{Unnamed, alter, change, told};
+use crate::controller::{ConfigsAltered, ResourceAlteration};
 use kafka_protocol::messages::incremental_alter_configs_request::AlterConfigsResource;
 use kafka_protocol::messages::incremental_alter_configs_response::AlterConfigsResourceResponse;
 use kafka_protocol::messages::{IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse};
@@ -17,30 +16,17 @@ pub(super) fn start(
     ask: &mut Ask<'_>,
     request: IncrementalAlterConfigsRequest,
 ) -> Answer<IncrementalAlterConfigsResponse> {
-    let named = |resource: &AlterConfigsResource| {
-        (resource.resource_type, resource.resource_name.to_string())
-    };
-    let named: Vec<(i8, String)> = request.resources.iter().map(named).collect();
-    let order = AlterConfigs {
-        resources: request.resources.into_iter().map(alteration).collect(),
-        replace: false,
-        validate_only: request.validate_only,
-        node: ask.broker.node,
-    };
-    let altered = ask.broker.controller.alter_configs(ask.now, order);
+    let resources = request.resources.into_iter().map(alteration).collect();
+    let altered = alter(ask, resources, Unnamed::Stays, request.validate_only);
     Answer::later(async move {
-        let results = altered.await.unwrap_or_else(|error| refuse(named, &error));
-        let responses = results.into_iter().map(answer).collect();
+        let responses = altered.await.into_iter().map(answer).collect();
         IncrementalAlterConfigsResponse::default().with_responses(responses)
     })
 }
 
 fn alteration(resource: AlterConfigsResource) -> ResourceAlteration {
-    let changes = resource.configs.into_iter().map(|config| ConfigChange {
-        name: config.name.to_string(),
-        operation: config.config_operation,
-        value: config.value.map(|value| value.to_string()),
-    });
+    let changes = resource.configs.into_iter();
+    let changes = changes.map(|config| change(&config.name, config.config_operation, config.value));
     ResourceAlteration {
         resource_type: resource.resource_type,
         resource_name: resource.resource_name.to_string(),
@@ -48,33 +34,19 @@ fn alteration(resource: AlterConfigsResource) -> ResourceAlteration {
     }
 }
 
-/// The answer of every resource where the controller gave none.
-pub(super) fn refuse(named: Vec<(i8, String)>, error: &ControllerError) -> Vec<ConfigsAltered> {
-    let refused = named.into_iter().map(|(resource_type, resource_name)| ConfigsAltered {
-        resource_type,
-        resource_name,
-        result: Err(error.clone()),
-    });
-    refused.collect()
-}
-
 fn answer(altered: ConfigsAltered) -> AlterConfigsResourceResponse {
-    let answer = AlterConfigsResourceResponse::default()
+    let (code, text) = told(altered.result);
+    AlterConfigsResourceResponse::default()
         .with_resource_type(altered.resource_type)
         .with_resource_name(altered.resource_name.into())
-        .with_error_message(None);
-    match altered.result {
-        Ok(_) => answer,
-        Err(error) => answer
-            .with_error_code(error.code().code())
-            .with_error_message(Some(error.to_string().into())),
-    }
+        .with_error_code(code)
+        .with_error_message(text)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::controller::ConfigResource;
+    use crate::controller::{ConfigResource, ControllerError};
     use crate::wire::encode_response;
 
     #[test]

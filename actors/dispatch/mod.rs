@@ -12,6 +12,7 @@ mod alter_partition_reassignments;
 mod answer;
 mod answer_memory;
 mod api_versions;
+mod config_changes;
 mod create_partitions;
 mod create_topics;
 mod delete_groups;
