@@ -6,7 +6,7 @@
 
 use super::answer::{Answer, Ask};
 use super::texts::Texts;
-use crate::partition::{ActiveProducer, Partition, ProduceError};
+use crate::partition::{ActiveProducer, ProduceError};
 use crate::registry::MetadataImage;
 use crate::types::{ErrorCode, Offset, TopicName};
 use kafka_protocol::messages::describe_producers_response::{
@@ -62,14 +62,10 @@ fn asked(image: &MetadataImage, texts: &mut Texts, topic: &str, index: i32) -> A
     let Some(partition) = known.partition(index) else {
         return Err((ErrorCode::UnknownTopicOrPartition, None));
     };
-    ask_partition(&partition.partition)
-}
-
-fn ask_partition(partition: &Partition) -> Asked {
-    if partition.log().offline().is_some() {
+    if partition.is_offline() {
         return Err((ErrorCode::KafkaStorageError, None));
     }
-    Ok(partition.active_producers())
+    Ok(partition.partition.active_producers())
 }
 
 async fn join(topics: Vec<(WireTopicName, Vec<(i32, Asked)>)>) -> DescribeProducersResponse {

@@ -6,6 +6,7 @@
 
 use super::answer::{Answer, Ask};
 use super::metadata::TOPIC_OPERATIONS;
+use super::placed::Placed;
 use crate::registry::{MetadataImage, PartitionImage, TopicImage};
 use crate::types::{ErrorCode, NodeId, TopicName};
 use kafka_protocol::messages::describe_topic_partitions_request::TopicRequest;
@@ -13,8 +14,7 @@ use kafka_protocol::messages::describe_topic_partitions_response::{
     Cursor, DescribeTopicPartitionsResponsePartition, DescribeTopicPartitionsResponseTopic,
 };
 use kafka_protocol::messages::{
-    BrokerId, DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse,
-    TopicName as WireTopicName,
+    DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse, TopicName as WireTopicName,
 };
 use std::collections::BTreeSet;
 
@@ -89,21 +89,17 @@ impl Page {
         index: i32,
         image: &PartitionImage,
     ) -> DescribeTopicPartitionsResponsePartition {
-        let replicas = vec![BrokerId(self.node.0)];
-        let answer = DescribeTopicPartitionsResponsePartition::default()
+        let placed = Placed::on(self.node, image);
+        DescribeTopicPartitionsResponsePartition::default()
+            .with_error_code(placed.error_code)
             .with_partition_index(index)
+            .with_leader_id(placed.leader_id)
             .with_leader_epoch(image.leader_epoch.0)
-            .with_replica_nodes(replicas.clone())
+            .with_replica_nodes(placed.replicas)
+            .with_isr_nodes(placed.in_sync)
             .with_eligible_leader_replicas(Some(Vec::new()))
-            .with_last_known_elr(Some(Vec::new()));
-        if image.partition.log().offline().is_some() {
-            answer
-                .with_error_code(ErrorCode::LeaderNotAvailable.code())
-                .with_leader_id(BrokerId(-1))
-                .with_offline_replicas(replicas)
-        } else {
-            answer.with_leader_id(BrokerId(self.node.0)).with_isr_nodes(replicas)
-        }
+            .with_last_known_elr(Some(Vec::new()))
+            .with_offline_replicas(placed.offline)
     }
 }
 

@@ -70,7 +70,7 @@ impl Missing {
 fn leads(image: &MetadataImage, topic: &str, index: i32) -> Result<bool, Missing> {
     let found = image.topic(topic).ok_or(Missing::Topic)?;
     let partition = found.partition(index).ok_or(Missing::Partition)?;
-    Ok(partition.partition.log().offline().is_none())
+    Ok(!partition.is_offline())
 }
 
 /// Of these partitions, in the request's order.

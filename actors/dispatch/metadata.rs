@@ -10,6 +10,7 @@
 //! unknown), since the controller is in this process.
 
 use super::answer::{Answer, Ask};
+use super::placed::Placed;
 use crate::controller::{
     ControllerError, ControllerHandle, CreateTopics, NewTopic, fresh_topic_id, internal_topic,
 };
@@ -217,20 +218,15 @@ fn unknown_id(id: Uuid) -> MetadataResponseTopic {
 }
 
 fn partition(node: NodeId, index: i32, image: &PartitionImage) -> MetadataResponsePartition {
-    let replicas = vec![BrokerId(node.0)];
-    let answer = MetadataResponsePartition::default()
+    let placed = Placed::on(node, image);
+    MetadataResponsePartition::default()
+        .with_error_code(placed.error_code)
         .with_partition_index(index)
+        .with_leader_id(placed.leader_id)
         .with_leader_epoch(image.leader_epoch.0)
-        .with_replica_nodes(replicas.clone());
-    if image.partition.log().offline().is_some() {
-        // As Kafka says it of a partition whose only replica's disk has failed.
-        answer
-            .with_error_code(ErrorCode::LeaderNotAvailable.code())
-            .with_leader_id(BrokerId(-1))
-            .with_offline_replicas(replicas)
-    } else {
-        answer.with_leader_id(BrokerId(node.0)).with_isr_nodes(replicas)
-    }
+        .with_replica_nodes(placed.replicas)
+        .with_isr_nodes(placed.in_sync)
+        .with_offline_replicas(placed.offline)
 }
 
 /// Internal topics are made as the coordinators make them, others with the broker's defaults.

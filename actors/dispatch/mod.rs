@@ -48,6 +48,7 @@ mod offset_commit;
 mod offset_delete;
 mod offset_fetch;
 mod offset_for_leader_epoch;
+mod placed;
 mod produce;
 mod session;
 mod sync_group;

@@ -15,6 +15,14 @@ pub struct PartitionImage {
     pub partition: Partition,
 }
 
+impl PartitionImage {
+    /// Whether its log cannot be used, so that nobody leads it.
+    #[must_use]
+    pub fn is_offline(&self) -> bool {
+        self.partition.log().offline().is_some()
+    }
+}
+
 /// One topic.
 #[derive(Clone, Debug)]
 pub struct TopicImage {
