@@ -167,7 +167,7 @@ fn patience() -> AdminOptions {
     AdminOptions::new().request_timeout(minutes).operation_timeout(minutes)
 }
 
-fn wait<T>(answer: impl Future<Output = T>) -> T {
+pub(crate) fn wait<T>(answer: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.expect("a runtime").block_on(answer)
 }

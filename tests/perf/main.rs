@@ -17,6 +17,7 @@ mod file;
 mod groups;
 mod latency;
 mod members;
+mod prepared;
 mod raw;
 mod report;
 mod scale;
@@ -83,6 +84,21 @@ enum Workload {
         /// Producers that send at once, each its share.
         #[arg(long, default_value_t = 1)]
         producers: u64,
+    },
+    /// Sends batches made beforehand, so that the broker is the limit and no client library.
+    Prepared {
+        /// Records to send.
+        #[arg(long, default_value_t = 2_000_000)]
+        records: u64,
+        /// Producers that send at once, each its share.
+        #[arg(long, default_value_t = 1)]
+        producers: u64,
+        /// Records in a batch.
+        #[arg(long, default_value_t = 256)]
+        batch: usize,
+        /// Requests that each producer has on the way.
+        #[arg(long, default_value_t = 5)]
+        in_flight: usize,
     },
     /// Sends at a fixed rate, and reads at the same time: time to the acknowledgement and to the reader.
     Latency {
@@ -181,6 +197,13 @@ fn main() {
         Workload::Throughput { records, producers } => on_a_topic(&arguments, &broker, |topic| {
             throughput::run(&arguments, &broker, topic, *records, *producers);
         }),
+        Workload::Prepared { records, producers, batch, in_flight } => {
+            on_a_topic(&arguments, &broker, |topic| {
+                let (records, producers, in_flight) = (*records, *producers, *in_flight);
+                let plan = prepared::Plan { records, producers, batch: *batch, in_flight };
+                prepared::run(&arguments, &broker, topic, &plan);
+            });
+        }
         Workload::Latency { rate, seconds, beside } => on_a_topic(&arguments, &broker, |topic| {
             let plan = latency::Plan { rate: *rate, seconds: *seconds, beside: *beside };
             latency::run(&arguments, &broker, topic, &plan);

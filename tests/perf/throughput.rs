@@ -130,7 +130,7 @@ impl<'a> Meter<'a> {
     }
 
     #[expect(clippy::cast_precision_loss, reason = "rates are shown with few digits")]
-    fn print(&self, what: &str, records: u64, size: u64) {
+    pub(crate) fn print(&self, what: &str, records: u64, size: u64) {
         let (seconds, cpu) = self.read();
         let count = records as f64;
         figure(&format!("{what}_records_per_s"), count / seconds);
