@@ -20,7 +20,7 @@ use crate::throughput::{self, Meter};
 use crate::{Arguments, consumer};
 
 /// Times in microseconds, up to a minute, with three digits.
-fn histogram() -> Histogram<u64> {
+pub(crate) fn histogram() -> Histogram<u64> {
     Histogram::new_with_bounds(1, 60_000_000, 3).expect("bounds that make sense")
 }
 
@@ -137,7 +137,8 @@ impl CatchUp {
     }
 }
 
-fn await_time(start: Instant, due: Duration) {
+/// Waits until so long after `start`.
+pub(crate) fn await_time(start: Instant, due: Duration) {
     while let Some(early) = due.checked_sub(start.elapsed()).filter(|early| !early.is_zero()) {
         thread::park_timeout(early);
     }
@@ -183,8 +184,9 @@ fn read(reader: &BaseConsumer, start: Instant, warm_up: Duration, records: u64) 
     times
 }
 
+/// Prints the quantiles of times in microseconds.
 #[expect(clippy::cast_precision_loss, reason = "times are shown with few digits")]
-fn print(what: &str, times: &Histogram<u64>) {
+pub(crate) fn print(what: &str, times: &Histogram<u64>) {
     for (name, quantile) in [("p50", 0.5), ("p99", 0.99), ("p999", 0.999), ("max", 1.0)] {
         milliseconds(&format!("{what}_{name}"), times.value_at_quantile(quantile) as f64 / 1e6);
     }

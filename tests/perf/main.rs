@@ -132,6 +132,9 @@ enum Workload {
         /// Bytes written before each fsync.
         #[arg(long, default_value_t = 1 << 20)]
         group: usize,
+        /// Groups a second, for an open loop; without this, as fast as it goes.
+        #[arg(long)]
+        rate: Option<u32>,
     },
     #[command(flatten)]
     Endurance(Endurance),
@@ -183,8 +186,8 @@ fn consumer(broker: &Broker) -> ClientConfig {
 
 fn main() {
     let arguments = Arguments::parse();
-    if let Workload::File { bytes, group } = arguments.workload {
-        return file::run(bytes, group);
+    if let Workload::File { bytes, group, rate } = arguments.workload {
+        return file::run(bytes, group, rate);
     }
     let broker = match (&arguments.bootstrap, arguments.pid) {
         (Some(bootstrap), Some(pid)) => Broker::running(bootstrap, pid),
