@@ -9,6 +9,7 @@ use super::log::Log;
 use super::news::LogNews;
 use super::segment::lock;
 use super::shared::{Job, Shared, Synced};
+use super::syncers::{Syncers, sync_log};
 use super::tail::TailBudget;
 use super::wal::{Wal, WalEntry, make_file};
 use super::writer::{self, Written};
@@ -23,8 +24,6 @@ use std::time::Duration;
 /// A log with so many new bytes is synced itself; below it, one write to the shared write-ahead
 /// file is cheaper.
 const DIRECT_BYTES: u64 = 128 << 10;
-/// Syncs that run at once.
-const PARALLEL_SYNCS: usize = 4;
 /// What the write-ahead files hold is synced to its segments at the latest after so long.
 const LOGGED_SYNC_INTERVAL: Duration = Duration::from_secs(10);
 
@@ -67,6 +66,7 @@ pub(super) struct Journal {
     /// Logs that are being synced in the background.
     syncing: BTreeSet<LogId>,
     last_tick: MonoTime,
+    syncers: Option<Syncers>,
 }
 
 impl Journal {
@@ -79,6 +79,7 @@ impl Journal {
             dirty: BTreeMap::new(),
             syncing: BTreeSet::new(),
             last_tick: MonoTime::START,
+            syncers: None,
         }
     }
 
@@ -215,25 +216,25 @@ impl Journal {
         Ok(())
     }
 
+    /// The threads for so many logs, started when they are first of use.
+    fn syncers(&mut self, logs: usize) -> Option<&Syncers> {
+        if logs < 2 || !self.shared.parallel {
+            return None;
+        }
+        if self.syncers.is_none() {
+            match Syncers::start() {
+                Ok(syncers) => self.syncers = Some(syncers),
+                Err(error) => log::warn!(error:%; "no thread for syncs; one is done after another"),
+            }
+        }
+        self.syncers.as_ref()
+    }
+
     /// Syncs the segments of `logs`, several at once where threads may be used.
     pub(super) fn sync_all(&mut self, logs: &[Log]) -> io::Result<()> {
-        let synced: io::Result<Vec<Offset>> = if logs.len() > 1 && self.shared.parallel {
-            let share = logs.len().div_ceil(PARALLEL_SYNCS);
-            std::thread::scope(|scope| {
-                let parts: Vec<_> = logs
-                    .chunks(share)
-                    .map(|part| scope.spawn(|| part.iter().map(sync_log).collect()))
-                    .collect();
-                let mut synced = Vec::with_capacity(logs.len());
-                for part in parts {
-                    let done: io::Result<Vec<Offset>> =
-                        part.join().unwrap_or_else(|_| Err(io::Error::other("a sync panicked")));
-                    synced.extend(done?);
-                }
-                Ok(synced)
-            })
-        } else {
-            logs.iter().map(sync_log).collect()
+        let synced = match self.syncers(logs.len()) {
+            Some(syncers) => syncers.sync(logs),
+            None => logs.iter().map(sync_log).collect(),
         };
         for (log, up_to) in logs.iter().zip(synced?) {
             self.note_synced(log, up_to, true);
@@ -387,18 +388,4 @@ fn is_due(log: &Log, now: MonoTime, interval: Duration) -> bool {
         None => interval,
     };
     writer.dirty_since.is_some_and(|since| now.since(since) >= wait)
-}
-
-/// Syncs the segment that a log is written to, and its folder where that changed; up to where.
-fn sync_log(log: &Log) -> io::Result<Offset> {
-    let writer = lock(&log.0.writer);
-    let (end, entries) = (writer.end, writer.entries_dirty);
-    drop(writer);
-    if let Some(active) = log.0.active() {
-        log.0.file(&active, OpenMode::Existing)?.sync()?;
-    }
-    if entries {
-        writer::sync_entries(log)?;
-    }
-    Ok(end)
 }

@@ -55,6 +55,7 @@ mod state_file;
 mod store;
 #[cfg(test)]
 mod store_test;
+mod syncers;
 mod tail;
 mod threads;
 mod times;
