@@ -29,7 +29,7 @@ const COMMIT_INTERVAL: Duration = Duration::from_millis(50);
 const BATCH_ROWS_MAX: usize = 4096;
 /// A memtable of so many bytes is rotated. Rows are few (one each 64 KiB of a log, some at a
 /// topic's making and end), so larger ones would only be memory that fills for hours.
-const MEMTABLE_BYTES: usize = 4 << 20;
+const MEMTABLE_BYTES: usize = 1 << 20;
 /// Memtables that may wait to be flushed; with more, rotation waits for the next batch.
 const SEALED_MAX: usize = 3;
 /// After so long without a row, what the memtables hold is flushed, so that they pin no journal.
