@@ -310,12 +310,7 @@ impl Journal {
         for (dir, number, bytes) in self.wal.missing_files() {
             let shared = Arc::clone(&self.shared);
             self.shared.later(Box::new(move || {
-                match make_file(&*shared.disk, &dir, number, bytes) {
-                    Ok(file) => {
-                        shared.send(Job::WalFile(file));
-                    }
-                    Err(error) => log::warn!(error:%; "a write-ahead file could not be made"),
-                }
+                shared.send(Job::WalFile(make_file(&*shared.disk, &dir, number, bytes)));
             }));
         }
     }

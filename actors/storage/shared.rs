@@ -55,8 +55,8 @@ pub(super) enum Job {
     Swap(Swap),
     /// A segment was synced in the background.
     Synced(Synced),
-    /// A write-ahead file was made ready.
-    WalFile(WalFile),
+    /// A write-ahead file was made ready, or could not be.
+    WalFile(std::io::Result<WalFile>),
     /// Look for what has to be synced.
     Tick,
     /// Tell someone that everything before is done.

@@ -23,7 +23,7 @@ pub(super) fn start_journal(
     std::thread::Builder::new().name("journal".to_owned()).spawn(move || {
         let shared = Arc::clone(&journal.shared);
         let run = AssertUnwindSafe(|| {
-            // Makes the full-sized write-ahead files.
+            // Makes the other write-ahead files.
             journal.tick();
             while drive(&mut journal, &inbox) {}
         });

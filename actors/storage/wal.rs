@@ -38,10 +38,14 @@ pub(super) const KIND_DELETED: u32 = 2;
 pub(super) const FIRST_OF_GROUP: u32 = 1 << 31;
 /// Zeroes written at once when a file is made.
 const ZEROES: &[u8] = &[0; 64 << 10];
+/// Zeroes that go to the disk at once: whoever waits for a sync of its own waits for them too.
+const ZEROED_AT_ONCE: u64 = 4 << 20;
 /// Files that are kept ready beside the one that is written to.
 const READY_FILES: usize = 2;
-/// The first file of a fresh folder; it is there at once, the full ones come in the background.
+/// The files of a fresh folder; the first is there at once, the others come in the background.
 const FIRST_FILE_BYTES: u64 = 1 << 20;
+/// Where files run out before their logs are synced, the next are larger by so much.
+const GROWTH: u64 = 4;
 
 /// One file.
 #[derive(Debug)]
@@ -69,7 +73,12 @@ pub(super) struct WalEntry<'a> {
 pub(super) struct Wal {
     disk: Arc<dyn Disk>,
     dir: PathBuf,
+    /// Bytes of the largest files.
     file_bytes: u64,
+    /// Bytes of files that are made now: a broker with little to write needs no large ones.
+    step_bytes: u64,
+    /// Files that are being made.
+    making: usize,
     current: Option<WalFile>,
     free: VecDeque<WalFile>,
     full: VecDeque<WalFile>,
@@ -91,6 +100,9 @@ pub(super) fn make_file(
     let file = disk.open(&path_of(dir, number), OpenMode::Create)?;
     let mut at = 0;
     while at < bytes {
+        if at > 0 && at.is_multiple_of(ZEROED_AT_ONCE) {
+            file.sync()?;
+        }
         let left = usize::try_from(bytes - at).unwrap_or(usize::MAX);
         let zeroes = ZEROES.get(..left.min(ZEROES.len())).unwrap_or(ZEROES);
         file.write_all_at(&mut [IoSlice::new(zeroes)], at)?;
@@ -154,6 +166,7 @@ impl Wal {
         let newest = files.iter().map(|file| file.generation).max().unwrap_or(0);
         let next_generation = generation_after(newest);
         let next_number = files.iter().map(|file| file.number + 1).max().unwrap_or(0);
+        let largest = files.iter().map(|file| file.bytes).max().unwrap_or(0);
         let mut replayed = Vec::new();
         let mut free = VecDeque::with_capacity(files.len());
         for file in files {
@@ -166,6 +179,8 @@ impl Wal {
             disk,
             dir,
             file_bytes,
+            step_bytes: largest.max(FIRST_FILE_BYTES).min(file_bytes),
+            making: 0,
             current: None,
             free,
             full: VecDeque::new(),
@@ -175,7 +190,7 @@ impl Wal {
         Ok((wal, replayed))
     }
 
-    /// Makes the first small file where there is none.
+    /// Makes the first small file where there is none. The start waits for it.
     pub(super) fn make_first(&mut self) -> io::Result<()> {
         if self.free.is_empty() {
             let bytes = self.file_bytes.min(FIRST_FILE_BYTES);
@@ -190,22 +205,30 @@ impl Wal {
         self.free.clear();
     }
 
-    /// The numbers of files that had better be made, and where.
+    /// Files that had better be made now: where, number, bytes. Each is to be told of by `made`.
     pub(super) fn missing_files(&mut self) -> Vec<(PathBuf, u64, u64)> {
-        let is_large = |file: &&WalFile| file.bytes >= self.file_bytes;
-        let all = self.free.iter().chain(&self.full).chain(&self.current);
-        let missing = (READY_FILES + 1).saturating_sub(all.filter(is_large).count());
+        let missing = (READY_FILES + 1).saturating_sub(self.large_enough() + self.making);
+        self.making += missing;
         (0..missing)
             .map(|_| {
                 self.next_number += 1;
-                (self.dir.clone(), self.next_number - 1, self.file_bytes)
+                (self.dir.clone(), self.next_number - 1, self.step_bytes)
             })
             .collect()
     }
 
-    /// Takes a file that was made.
-    pub(super) fn add(&mut self, file: WalFile) {
-        self.free.push_back(file);
+    fn large_enough(&self) -> usize {
+        let all = self.free.iter().chain(&self.full).chain(&self.current);
+        all.filter(|file| file.bytes >= self.step_bytes).count()
+    }
+
+    /// Takes a file that was made, or learns that it could not be.
+    pub(super) fn made(&mut self, file: io::Result<WalFile>) {
+        self.making = self.making.saturating_sub(1);
+        match file {
+            Ok(file) => self.free.push_back(file),
+            Err(error) => log::warn!(error:%; "a write-ahead file could not be made"),
+        }
     }
 
     /// Writes and syncs one group; `false` where there was no room for it. An error is that of the
@@ -251,6 +274,7 @@ impl Wal {
             return true;
         }
         let Some(at) = self.free.iter().position(|file| bytes <= file.bytes) else {
+            self.grow();
             return false;
         };
         // Smaller ones before it go, so that files are used again in the order of their age.
@@ -267,7 +291,17 @@ impl Wal {
         self.next_generation = generation_after(self.next_generation);
         self.full.extend(self.current.replace(next));
         self.recycle();
+        if self.free.is_empty() {
+            self.grow();
+        }
         true
+    }
+
+    /// Has larger files made from now on, if it was not for want of those that are on their way.
+    fn grow(&mut self) {
+        if self.large_enough() > READY_FILES {
+            self.step_bytes = self.step_bytes.saturating_mul(GROWTH).min(self.file_bytes);
+        }
     }
 
     /// The segments of `log` are synced up to `end`.
@@ -286,7 +320,7 @@ impl Wal {
             let Some(file) = self.full.pop_front() else {
                 return;
             };
-            if file.bytes >= self.file_bytes || self.free.is_empty() {
+            if file.bytes >= self.step_bytes || self.free.is_empty() {
                 self.free.push_back(file);
             } else if let Err(error) = self.disk.remove_file(&path_of(&self.dir, file.number)) {
                 log::warn!(error:%; "a small write-ahead file could not be removed");
@@ -345,3 +379,7 @@ fn put(header: &mut [u8; HEADER_BYTES], at: usize, field: &[u8]) {
         place.copy_from_slice(field);
     }
 }
+
+#[cfg(test)]
+#[path = "wal_test.rs"]
+mod tests;

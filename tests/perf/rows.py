@@ -52,6 +52,13 @@ def produce(size: int, acks: str, partitions: int, *more: str, main: bool = Fals
     return Row(f"{label} acks={acks}, {partitions} {plural}{extra}", words.strip(), seconds, brokers, main)
 
 
+def prepared(partitions: int) -> Row:
+    """Batches of 256 KiB made beforehand and sent by two producers: the broker is the limit, not the client."""
+    plural = "partition" if partitions == 1 else "partitions"
+    words = f"prepared --records 2000000 --producers 2 --partitions {partitions}"
+    return Row(f"prepared 1 KiB acks=all, {partitions} {plural}", words, transfer_seconds(2_000_000, 1024), ALL, main=True)
+
+
 def latency(rate: int, partitions: int, beside: int = 0, main: bool = False, brokers: tuple[str, ...] = BOTH) -> Row:
     """A fixed rate of records of 1 KiB with acks=all, and a reader that follows; another may catch up meanwhile."""
     seconds = 10
@@ -74,6 +81,8 @@ def brief(words: str) -> str:
 ROWS = (
     produce(1024, "all", 1, main=True, brokers=ALL),
     produce(1024, "all", 12, main=True, brokers=ALL),
+    prepared(1),
+    prepared(12),
     produce(100, "1", 12, main=True),
     latency(1000, 1, main=True, brokers=ALL),
     latency(1000, 12, main=True, brokers=ALL),
