@@ -1,6 +1,6 @@
 //! From socket bytes to frames. A frame's size and kind are checked before its body is read.
 
-use super::memory::{OwnMemory, RequestMemory, Room};
+use super::memory::{OwnMemory, RequestMemory, Room, Turn};
 use crate::wire::{RequestHead, frame_bytes_max};
 use bytes::{BufMut, Bytes, BytesMut};
 use std::cell::RefCell;
@@ -63,6 +63,8 @@ pub(super) struct Inbound {
     was_large: bool,
     /// The front of a frame is there, but no memory for the rest.
     is_stalled: bool,
+    /// Its place among those that wait.
+    turn: Option<Turn>,
     /// Bytes that were read behind such a front.
     unread: BytesMut,
     ready: VecDeque<Incoming>,
@@ -80,6 +82,7 @@ impl Inbound {
             body: None,
             was_large: false,
             is_stalled: false,
+            turn: None,
             unread: BytesMut::new(),
             ready: VecDeque::new(),
         }
@@ -203,8 +206,11 @@ impl Inbound {
         if bytes > max {
             return Err(FrameError::Large { bytes, max });
         }
-        let shared = || self.memory.take(bytes, cx.waker()).map(Room::Shared);
+        let (memory, turn) = (&self.memory, &mut self.turn);
+        let shared = || memory.take(bytes, turn, cx.waker()).map(Room::Shared);
         let Some(room) = self.own.take(bytes).or_else(shared) else { return Ok(false) };
+        // It may have found room of its own meanwhile.
+        self.turn = None;
         let mut body = BytesMut::with_capacity(bytes.min(RESERVED_BYTES_MAX));
         body.extend_from_slice(front);
         let missing = bytes - front.len();

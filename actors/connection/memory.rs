@@ -1,16 +1,18 @@
 //! Memory that requests of all connections may take together (`queued.max.request.bytes`).
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
 /// Bytes of its frames that a connection has without asking: counting would be the one thing that
 /// all connections share on the hot path.
 pub(super) const OWN_BYTES: usize = 64 * 1024;
 
-/// A budget in bytes for frames that are being read or worked on. Cheap to clone.
+/// A budget in bytes for frames that are being read or worked on, taken in the order of asking: a
+/// large frame would wait for ever behind small ones that come later. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct RequestMemory(Arc<Inner>);
 
@@ -19,7 +21,14 @@ struct Inner {
     used: AtomicUsize,
     max: usize,
     has_waiting: AtomicBool,
-    waiting: Mutex<Vec<Waker>>,
+    waiting: Mutex<Waiting>,
+}
+
+/// Frames that wait, by the number of their turn. A connection has one at most.
+#[derive(Debug, Default)]
+struct Waiting {
+    next: u64,
+    wakers: BTreeMap<u64, Waker>,
 }
 
 impl RequestMemory {
@@ -30,7 +39,7 @@ impl RequestMemory {
             used: AtomicUsize::new(0),
             max,
             has_waiting: AtomicBool::new(false),
-            waiting: Mutex::new(Vec::new()),
+            waiting: Mutex::default(),
         }))
     }
 
@@ -46,18 +55,48 @@ impl RequestMemory {
         self.0.max
     }
 
-    /// Takes `bytes`, or registers `waker` for when memory comes free. A frame larger than the
-    /// whole budget gets through alone.
-    pub(super) fn take(&self, bytes: usize, waker: &Waker) -> Option<Permit> {
-        if let Some(permit) = self.try_take(bytes) {
+    /// Takes `bytes`, or a turn, and registers `waker` for when that has come. A frame larger than
+    /// the whole budget gets through alone.
+    pub(super) fn take(
+        &self,
+        bytes: usize,
+        turn: &mut Option<Turn>,
+        waker: &Waker,
+    ) -> Option<Permit> {
+        if turn.is_none()
+            && !self.is_wanted()
+            && let Some(permit) = self.try_take(bytes)
+        {
             return Some(permit);
         }
-        let mut waiting = self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.push(waker.clone());
+        let mut waiting = self.waiting();
+        let number = turn.as_ref().map_or(waiting.next, |turn| turn.number);
+        waiting.wakers.insert(number, waker.clone());
+        if turn.is_none() {
+            waiting.next += 1;
+            *turn = Some(Turn { memory: self.clone(), number });
+        }
         self.0.has_waiting.store(true, Ordering::SeqCst);
+        let is_first = waiting.wakers.keys().next() == Some(&number);
         drop(waiting);
         // Memory may have come free between the first look and the registration.
-        self.try_take(bytes)
+        let permit = if is_first { self.try_take(bytes) } else { None };
+        if permit.is_some() {
+            *turn = None;
+        }
+        permit
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets the first that waits look again.
+    fn wake_first(&self) {
+        let waker = self.waiting().wakers.values().next().cloned();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
     }
 
     /// Whether a frame waits for memory.
@@ -72,6 +111,24 @@ impl RequestMemory {
             (used == 0 || sum <= max).then_some(sum)
         });
         grown.ok().map(|_| Permit { memory: self.clone(), bytes })
+    }
+}
+
+/// The place of a frame among those that wait; given up when dropped.
+#[derive(Debug)]
+pub(super) struct Turn {
+    memory: RequestMemory,
+    number: u64,
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let mut waiting = self.memory.waiting();
+        waiting.wakers.remove(&self.number);
+        self.memory.0.has_waiting.store(!waiting.wakers.is_empty(), Ordering::SeqCst);
+        drop(waiting);
+        // What is left may do for the next one.
+        self.memory.wake_first();
     }
 }
 
@@ -119,10 +176,8 @@ impl Drop for Permit {
     fn drop(&mut self) {
         let inner = &self.memory.0;
         inner.used.fetch_sub(self.bytes, Ordering::SeqCst);
-        if inner.has_waiting.swap(false, Ordering::SeqCst) {
-            let waiting =
-                std::mem::take(&mut *inner.waiting.lock().unwrap_or_else(PoisonError::into_inner));
-            waiting.into_iter().for_each(Waker::wake);
+        if self.memory.is_wanted() {
+            self.memory.wake_first();
         }
     }
 }
@@ -131,27 +186,64 @@ impl Drop for Permit {
 mod tests {
     use super::*;
 
+    /// Asks once, and does not wait.
+    fn ask(memory: &RequestMemory, bytes: usize) -> Option<Permit> {
+        memory.take(bytes, &mut None, Waker::noop())
+    }
+
     #[test]
     fn memory_is_given_back_when_a_permit_goes() {
         let memory = RequestMemory::new(100);
-        let waker = Waker::noop();
 
-        let first = memory.take(80, waker).unwrap();
-        assert!(memory.take(30, waker).is_none(), "took more than the budget");
+        let first = ask(&memory, 80).unwrap();
+        assert!(ask(&memory, 30).is_none(), "took more than the budget");
         drop(first);
 
-        assert!(memory.take(30, waker).is_some());
+        assert!(ask(&memory, 30).is_some());
     }
 
     #[test]
     fn a_frame_larger_than_the_budget_passes_alone() {
         let memory = RequestMemory::new(100);
-        let waker = Waker::noop();
 
-        let small = memory.take(1, waker).unwrap();
-        assert!(memory.take(1000, waker).is_none());
+        let small = ask(&memory, 1).unwrap();
+        assert!(ask(&memory, 1000).is_none());
         drop(small);
 
-        assert!(memory.take(1000, waker).is_some());
+        assert!(ask(&memory, 1000).is_some());
+    }
+
+    #[test]
+    fn who_asked_first_takes_first() {
+        let memory = RequestMemory::new(100);
+        let (mut large, mut small) = (None, None);
+        let held = [ask(&memory, 50).unwrap(), ask(&memory, 50).unwrap()];
+
+        assert!(memory.take(80, &mut large, Waker::noop()).is_none());
+        assert!(memory.take(10, &mut small, Waker::noop()).is_none());
+        let [first, second] = held;
+        drop(first);
+        assert!(memory.take(10, &mut small, Waker::noop()).is_none(), "it came later");
+        assert!(ask(&memory, 10).is_none(), "it came last");
+        drop(second);
+
+        let large = memory.take(80, &mut large, Waker::noop());
+        assert!(large.is_some() && memory.take(10, &mut small, Waker::noop()).is_some());
+        assert!(!memory.is_wanted());
+    }
+
+    #[test]
+    fn who_gives_up_makes_way() {
+        let memory = RequestMemory::new(100);
+        let (mut first, mut second) = (None, None);
+        let held = ask(&memory, 50).unwrap();
+        assert!(memory.take(80, &mut first, Waker::noop()).is_none());
+        assert!(memory.take(50, &mut second, Waker::noop()).is_none());
+
+        drop(first);
+
+        assert!(memory.take(50, &mut second, Waker::noop()).is_some());
+        drop(held);
+        assert!(!memory.is_wanted());
     }
 }

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::thread;
+use std::time::Instant;
 
 use bytes::Bytes;
 use ottla_actors::types::Codec;
@@ -129,6 +130,7 @@ fn damaged_frames_cost_their_sender_the_connection_and_nobody_else() {
     let address = broker.address();
     Client::connect(address).create_topic("orders", 4);
     let bystander = Bystander::start(address);
+    let begun_at = Instant::now();
 
     let mut senders = Vec::new();
     for at in 0..SENDERS {
@@ -155,7 +157,9 @@ fn damaged_frames_cost_their_sender_the_connection_and_nobody_else() {
     );
     println!("{} topics", seen["ottla_registry_topics"]);
     Bounds::SMALL.assert_kept(&broker, "damaged frames");
-    assert_calm(&broker, 20, "damaged frames");
+    // Each of the three kinds of closings is told of once a minute.
+    let minutes = usize::try_from(begun_at.elapsed().as_secs() / 60).expect("some minutes");
+    assert_calm(&broker, 20 + 3 * minutes, "damaged frames");
     // Frames that never get past the socket would find nothing.
     assert!(begun * 2.0 > frames as f64, "{begun} of {frames} frames were begun");
     let kinds = sent.iter().flat_map(|sent| sent.of_kind.keys());

@@ -96,9 +96,15 @@ pub(crate) fn assert_calm(broker: &Broker, warnings_max: usize, attack: &str) {
     assert!(!broker.log().contains("panicked"), "{attack}: a panic\n{shown}");
     assert!(said.len() <= warnings_max, "{attack}: {} warnings\n{shown}", said.len());
     // Nor in any other kind of line, but for changes that were asked for and made.
-    let changes = ["topic created", "topic deleted", "more partitions", "configs changed"];
+    let changes = [
+        "topic created",
+        "topic deleted",
+        "more partitions",
+        "configs changed",
+        "group rebalanced",
+    ];
     let log = broker.log();
     let other = log.lines().filter(|line| !changes.iter().any(|change| line.ends_with(change)));
     let lines = other.count();
-    assert!(lines <= LINES_MAX, "{attack}: {lines} lines\n{log}");
+    assert!(lines <= LINES_MAX + warnings_max, "{attack}: {lines} lines\n{log}");
 }
