@@ -19,7 +19,8 @@ use tempfile::TempDir;
 
 use crate::checker::Op;
 use crate::clients::{Shared, await_progress, create_topic, judge, number};
-use crate::harness::{Broker, preload, scratch};
+use crate::harness::{Broker, Shell, preload, scratch};
+use crate::tools_groups::member_that_printed;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 const HOUR: i64 = 3600;
@@ -218,4 +219,20 @@ fn retention_goes_by_the_clock_as_it_is_and_forgets_its_jumps() {
     assert_eq!(log_start(&broker, "hour"), 2);
     set_and_look(&clock, &mut broker, 3 * DAY + 2 * HOUR, &mut seen);
     assert_eq!(log_start(&broker, "hour"), 4);
+}
+
+#[test]
+fn a_member_that_vanished_is_missed_although_the_clock_went_back() {
+    let clock = Clock::new();
+    let broker = clock.start(&[]);
+    let shell = Shell::new();
+    shell.ask(&broker, "produce --topic t", "one\n");
+    let properties = ["session.timeout.ms=2000", "enable.auto.commit=false"];
+    let mut gone = member_that_printed(&broker, &shell, "one\n", &properties);
+
+    gone.kill();
+    clock.set(-DAY);
+    let again = "consume --topic t --group g --from-beginning --max-messages 1";
+
+    assert_eq!(shell.ask(&broker, again, ""), "one\n", "the group waits for who is gone");
 }

@@ -9,11 +9,18 @@ use rustix::process::Signal;
 
 use crate::harness::{Broker, PATIENCE, Shell, Subprocess};
 
-/// `ottla consume` as a member of group `g`, once it has printed `lines` of topic `t`.
-fn member_that_printed(broker: &Broker, shell: &Shell, lines: &str) -> Subprocess {
+/// `ottla consume` as a member of group `g`, once it has printed `lines` of topic `t`; `properties`
+/// are the client's.
+pub(crate) fn member_that_printed(
+    broker: &Broker,
+    shell: &Shell,
+    lines: &str,
+    properties: &[&str],
+) -> Subprocess {
     let server = broker.address().to_string();
     let mut words = vec!["consume", "--bootstrap-server", &server];
     words.extend(["--topic", "t", "--group", "g", "--from-beginning"]);
+    words.extend(properties.iter().flat_map(|property| ["--consumer-property", property]));
     let mut command = shell.command(Path::new(env!("CARGO_BIN_EXE_ottla")), &words, "");
     let printed = shell.path("printed");
     command.stdout(File::create(&printed).expect("a file")).stderr(Stdio::null());
@@ -32,7 +39,7 @@ fn a_group_goes_on_where_it_was_interrupted() {
     let broker = Broker::start(&[]);
     let shell = Shell::new();
     shell.ask(&broker, "produce --topic t", "one\ntwo\nthree\n");
-    let mut consumer = member_that_printed(&broker, &shell, "one\ntwo\nthree\n");
+    let mut consumer = member_that_printed(&broker, &shell, "one\ntwo\nthree\n", &[]);
 
     let members = shell.ask(&broker, "groups --describe --group g", "");
     assert!(members.contains("/127.0.0.1") && members.contains("ottla-cli"), "{members}");
@@ -86,7 +93,7 @@ fn a_group_with_members_is_not_reset() {
     let broker = Broker::start(&[]);
     let shell = Shell::new();
     shell.ask(&broker, "produce --topic t", "one\n");
-    let mut consumer = member_that_printed(&broker, &shell, "one\n");
+    let mut consumer = member_that_printed(&broker, &shell, "one\n", &[]);
 
     let reset = "groups --reset-offsets --to-earliest --execute --group g --topic t";
     let refused = shell.ask(&broker, reset, "");
