@@ -5,6 +5,7 @@
 //! no producer has the epoch of one.
 
 use super::answer::{Answer, Ask};
+use super::named::Named;
 use super::texts::Texts;
 use crate::partition::{ActiveProducer, ProduceError};
 use crate::registry::MetadataImage;
@@ -16,7 +17,6 @@ use kafka_protocol::messages::{
     DescribeProducersRequest, DescribeProducersResponse, ProducerId, TopicName as WireTopicName,
 };
 use kafka_protocol::protocol::StrBytes;
-use std::collections::BTreeSet;
 use tokio::sync::oneshot;
 
 /// Kafka's text to an unknown topic.
@@ -37,14 +37,15 @@ pub(super) fn start(
 ) -> Answer<DescribeProducersResponse> {
     let image = ask.broker.registry.image();
     // An answer about one partition can be long: it is given once, however often it is asked for.
-    let mut seen = BTreeSet::new();
+    let mut named = Named::nothing();
     let mut texts = Texts::new();
     let mut topics = Vec::with_capacity(request.topics.len());
     for topic in request.topics {
+        let of_topic = named.of(topic.name.clone());
         let name = topic.name.as_str();
         let indexes = topic.partition_indexes.into_iter();
         let partitions: Vec<(i32, Asked)> = indexes
-            .filter(|index| seen.insert((topic.name.clone(), *index)))
+            .filter(|index| of_topic.insert(*index))
             .map(|index| (index, asked(&image, &mut texts, name, index)))
             .collect();
         topics.push((topic.name, partitions));

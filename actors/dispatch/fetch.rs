@@ -13,7 +13,7 @@ use super::fetch_read::{ColdResult, Found, Gathered, TopicKey, Wanted, gather};
 use super::fetch_session::{Form, SessionRequest};
 use super::{Broker, Session};
 use crate::partition::FetchWait;
-use crate::types::{ErrorCode, MonoTime, Uuid};
+use crate::types::{ErrorCode, MonoTime, TopicName, Uuid};
 use crate::wire::{FetchEndpoint, FetchHead, FetchResponseWriter, FetchedPartition};
 use kafka_protocol::messages::{ApiKey, FetchRequest};
 use std::future::Future;
@@ -103,8 +103,12 @@ fn count_error(broker: &Broker, error: ErrorCode) {
 }
 
 /// Copies what a request names out of its frame, which must not be kept for as long as a session.
+/// Of a name that no topic can have only the beginning is taken: sessions hash it at each partition.
 fn parse(request: &FetchRequest, by_id: bool) -> (Vec<Wanted>, Vec<(TopicKey, i32)>) {
-    let key = |name: &str, id| if by_id { TopicKey::Id(id) } else { TopicKey::Name(name.into()) };
+    let key = |name: &str, id| match by_id {
+        true => TopicKey::Id(id),
+        false => TopicKey::Name(TopicName::shown(name).into()),
+    };
     let mut wanted = Vec::with_capacity(request.topics.iter().map(|t| t.partitions.len()).sum());
     for topic in &request.topics {
         let topic_key = key(topic.topic.as_str(), topic.topic_id);
@@ -305,5 +309,30 @@ impl Drop for Pending {
         if let Stage::Waiting { wait, .. } = &self.stage {
             wait.cancel();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kafka_protocol::messages::TopicName as WireTopicName;
+    use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic, ForgottenTopic};
+
+    #[test]
+    fn a_name_that_no_topic_can_have_is_not_kept_whole() {
+        let name = WireTopicName("n".repeat(1 << 20).into());
+        let partition = FetchPartition::default().with_partition(3);
+        let request = FetchRequest::default()
+            .with_topics(vec![
+                FetchTopic::default().with_topic(name.clone()).with_partitions(vec![partition]),
+            ])
+            .with_forgotten_topics_data(vec![
+                ForgottenTopic::default().with_topic(name).with_partitions(vec![3]),
+            ]);
+
+        let (wanted, forgotten) = parse(&request, false);
+
+        assert_eq!((&wanted[0].topic, wanted[0].partition), (&forgotten[0].0, 3));
+        assert_eq!(wanted[0].topic, TopicKey::Name("n".repeat(249).into()));
     }
 }

@@ -9,6 +9,7 @@
 
 use super::answer::{Answer, Ask};
 use super::fetch_read::check_leader_epoch;
+use super::named::Named;
 use crate::partition::Partition;
 use crate::types::{ErrorCode, LeaderEpoch, Offset};
 use kafka_protocol::messages::list_offsets_request::ListOffsetsPartition;
@@ -16,7 +17,6 @@ use kafka_protocol::messages::list_offsets_response::{
     ListOffsetsPartitionResponse, ListOffsetsTopicResponse,
 };
 use kafka_protocol::messages::{ListOffsetsRequest, ListOffsetsResponse};
-use std::collections::BTreeSet;
 use tokio::sync::oneshot;
 
 const LATEST: i64 = -1;
@@ -44,17 +44,18 @@ type Hit = (Offset, i64, LeaderEpoch);
 #[expect(clippy::needless_pass_by_value, reason = "handlers own their request")]
 pub(super) fn start(ask: &mut Ask<'_>, request: ListOffsetsRequest) -> Answer<ListOffsetsResponse> {
     let image = ask.broker.registry.image();
-    let mut seen = BTreeSet::new();
+    let mut named = Named::nothing();
     let mut searches = Vec::new();
     let mut response = ListOffsetsResponse::default();
     for (topic_at, topic) in request.topics.iter().enumerate() {
         let known = image.topic(topic.name.as_str());
+        let of_topic = named.of(topic.name.as_str());
         let mut answers = Vec::with_capacity(topic.partitions.len());
         for (at, wanted) in topic.partitions.iter().enumerate() {
             let index = wanted.partition_index;
             let target = known.and_then(|topic| topic.partition(index));
             let part = match target {
-                _ if !seen.insert((topic.name.as_str(), index)) => {
+                _ if !of_topic.insert(index) => {
                     Part::Now(refused(index, ErrorCode::InvalidRequest))
                 }
                 None => Part::Now(refused(index, ErrorCode::UnknownTopicOrPartition)),

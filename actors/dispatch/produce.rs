@@ -10,6 +10,7 @@
 use super::Broker;
 use super::answer::{Ask, Closed, Frame, Pending as Started, Polled};
 use super::error_codes::count_errors;
+use super::named::Named;
 use crate::partition::{Acks, Appended, Origin, Partition, ProduceError};
 use crate::registry::{MetadataImage, TopicImage};
 use crate::types::{ErrorCode, MonoTime, Now, TopicConfig, Uuid};
@@ -146,10 +147,11 @@ fn repeated_partitions(request: &ProduceRequest) -> BTreeSet<(usize, usize)> {
     if !several {
         return repeated;
     }
-    let mut seen = BTreeSet::new();
+    let mut named = Named::nothing();
     for (topic_at, topic) in request.topic_data.iter().enumerate().rev() {
+        let of_topic = named.of((topic.name.as_str(), topic.topic_id));
         for (partition_at, data) in topic.partition_data.iter().enumerate().rev() {
-            if !seen.insert((topic.name.as_str(), topic.topic_id, data.index)) {
+            if !of_topic.insert(data.index) {
                 repeated.insert((topic_at, partition_at));
             }
         }
