@@ -11,7 +11,7 @@ use super::segment::lock;
 use super::shared::{Job, Shared, Synced};
 use super::syncers::{Syncers, sync_log};
 use super::tail::TailBudget;
-use super::wal::{Wal, WalEntry, make_file};
+use super::wal::{Wal, WalEntry, WalFile, make_file};
 use super::writer::{self, Written};
 use crate::types::{LogId, MonoTime, Offset};
 use crate::wire::StampedBatch;
@@ -29,6 +29,10 @@ const LOGGED_SYNC_INTERVAL: Duration = Duration::from_secs(10);
 
 /// A busy journal looks at least so often for what is due.
 const TICK_INTERVAL: Duration = Duration::from_millis(250);
+
+/// How long no write-ahead file is asked for after one could not be made: each try fills what is
+/// left of a full disk, and the news of its failure would bring the next.
+const REFUSED_FILE_PAUSE: Duration = Duration::from_secs(1);
 
 /// Batches of one group, by log, in the order of arrival.
 #[derive(Default)]
@@ -66,6 +70,8 @@ pub(super) struct Journal {
     /// Logs that are being synced in the background.
     syncing: BTreeSet<LogId>,
     last_tick: MonoTime,
+    /// Until then the disk is spared further write-ahead files.
+    next_files: MonoTime,
     syncers: Option<Syncers>,
 }
 
@@ -79,6 +85,7 @@ impl Journal {
             dirty: BTreeMap::new(),
             syncing: BTreeSet::new(),
             last_tick: MonoTime::START,
+            next_files: MonoTime::START,
             syncers: None,
         }
     }
@@ -307,12 +314,26 @@ impl Journal {
         for log in due {
             self.sync_later(log);
         }
+        if now >= self.next_files {
+            self.make_wal_files();
+        }
+    }
+
+    fn make_wal_files(&mut self) {
         for (dir, number, bytes) in self.wal.missing_files() {
             let shared = Arc::clone(&self.shared);
             self.shared.later(Box::new(move || {
                 shared.send(Job::WalFile(make_file(&*shared.disk, &dir, number, bytes)));
             }));
         }
+    }
+
+    /// Takes a write-ahead file, or that it could not be made.
+    pub(super) fn wal_file(&mut self, made: io::Result<WalFile>) {
+        if made.is_err() {
+            self.next_files = self.now().after(REFUSED_FILE_PAUSE);
+        }
+        self.wal.made(made);
     }
 
     fn sync_later(&mut self, log: Log) {

@@ -45,7 +45,7 @@ impl Journal {
                 self.budget.forget(&log);
             }
             Job::Synced(synced) => self.synced(&synced),
-            Job::WalFile(made) => self.wal.made(made),
+            Job::WalFile(made) => self.wal_file(made),
             Job::Tick => self.tick(),
             Job::Call(done) => done(),
             Job::Close(waiting) => {

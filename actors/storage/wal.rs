@@ -97,6 +97,15 @@ pub(super) fn make_file(
     number: u64,
     bytes: u64,
 ) -> io::Result<WalFile> {
+    let made = try_make_file(disk, dir, number, bytes);
+    if made.is_err() {
+        // Half a file takes room from a full disk. Where it can't go, the next start finds it.
+        disk.remove_file(&path_of(dir, number)).unwrap_or_default();
+    }
+    made
+}
+
+fn try_make_file(disk: &dyn Disk, dir: &Path, number: u64, bytes: u64) -> io::Result<WalFile> {
     let file = disk.open(&path_of(dir, number), OpenMode::Create)?;
     let mut at = 0;
     while at < bytes {

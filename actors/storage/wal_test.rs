@@ -74,3 +74,16 @@ fn a_file_that_is_being_made_is_not_asked_for_again() {
     wal.made(Err(io::ErrorKind::StorageFull.into()));
     assert_eq!(wal.missing_files().len(), 1, "what failed is tried again");
 }
+
+#[test]
+fn a_file_that_a_full_disk_refuses_leaves_nothing_behind() {
+    let disk = SimDisk::new();
+    let dir = PathBuf::from("wal");
+    disk.create_dir_all(&dir).unwrap();
+
+    disk.set_room(Some(100 << 10));
+    let refused = make_file(&disk, &dir, 0, MIB);
+
+    assert!(refused.is_err());
+    assert!(disk.list(&dir).unwrap().is_empty());
+}
