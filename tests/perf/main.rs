@@ -220,6 +220,7 @@ fn main() {
 /// Runs a workload on a topic made for it, and tells what memory the broker has before and after.
 fn on_a_topic(arguments: &Arguments, broker: &Broker, workload: impl FnOnce(&str)) {
     let topic = broker.create_topic(arguments.partitions);
+    topics::await_use(broker, &topic, arguments.partitions);
     figure("before_resident_mib", broker.memory().0);
     workload(&topic);
     let (resident, highest) = broker.memory();

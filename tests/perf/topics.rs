@@ -36,6 +36,12 @@ pub(crate) fn run(broker: &Broker, count: usize, partitions: i32) {
     broker.delete_topics(&[first]);
 }
 
+/// Waits until a new topic is in use: with acks=0 what comes before that is lost, and nobody told.
+pub(crate) fn await_use(broker: &Broker, topic: &str, partitions: i32) {
+    let asking: BaseConsumer = consumer(broker).create().expect("a consumer");
+    await_served(&asking, &[topic.to_owned()], partitions);
+}
+
 /// Asks for the end of every partition until all are told.
 fn await_served(asking: &BaseConsumer, names: &[String], partitions: i32) {
     let mut ends = TopicPartitionList::new();
