@@ -36,7 +36,7 @@ const SEALED_MAX: usize = 3;
 const QUIET: Duration = Duration::from_secs(300);
 
 enum Order {
-    Write(Vec<Change>),
+    /// Commit what was written until now, and tell when it is on disk.
     Flush(Sender<()>),
     Close,
 }
@@ -82,6 +82,8 @@ impl Tables {
 pub(super) struct FjallIndex {
     dir: PathBuf,
     tables: Arc<ArcSwapOption<Tables>>,
+    rows: Sender<Vec<Change>>,
+    /// Apart from the rows, so that these wake nobody while an interval gathers them.
     orders: Sender<Order>,
     writer: Mutex<Option<JoinHandle<()>>>,
 }
@@ -100,6 +102,7 @@ impl FjallIndex {
     pub(super) fn open(dir: &Path, cache_bytes: u64) -> Result<Self, OpenError> {
         let opened = if dir.exists() { open_existing(dir, cache_bytes)? } else { None };
         let tables = Arc::new(ArcSwapOption::from_pointee(opened));
+        let (rows, written) = unbounded();
         let (orders, inbox) = unbounded();
         let writer = Writer {
             dir: dir.to_owned(),
@@ -109,9 +112,10 @@ impl FjallIndex {
         };
         let thread = std::thread::Builder::new()
             .name("index".to_owned())
-            .spawn(move || writer.run(&inbox))
+            .spawn(move || writer.run(&written, &inbox))
             .map_err(|error| OpenError::from_io(dir, error))?;
-        Ok(Self { dir: dir.to_owned(), tables, orders, writer: Mutex::new(Some(thread)) })
+        let writer = Mutex::new(Some(thread));
+        Ok(Self { dir: dir.to_owned(), tables, rows, orders, writer })
     }
 }
 
@@ -143,7 +147,7 @@ fn set_aside(dir: &Path) -> std::io::Result<()> {
 impl Index for FjallIndex {
     fn write(&self, changes: Vec<Change>) {
         // A closed index takes nothing more; everything in it can be derived.
-        drop(self.orders.send(Order::Write(changes)));
+        drop(self.rows.send(changes));
     }
 
     fn flush(&self) {
@@ -191,38 +195,37 @@ struct Writer {
 }
 
 impl Writer {
-    fn run(mut self, inbox: &Receiver<Order>) {
+    fn run(mut self, rows: &Receiver<Vec<Change>>, orders: &Receiver<Order>) {
         if self.tables.load().is_none() {
             self.make();
         }
         let mut changes = Vec::new();
-        let mut waiting = Vec::new();
         let mut open = true;
         while open {
             let mut quiet = false;
-            match inbox.recv_timeout(QUIET) {
-                Ok(Order::Write(mut more)) => {
-                    changes.append(&mut more);
-                    // One interval gathers; a full batch goes at once.
-                    let gathered = crossbeam_channel::after(COMMIT_INTERVAL);
-                    while changes.len() < BATCH_ROWS_MAX && waiting.is_empty() && open {
-                        crossbeam_channel::select! {
-                            recv(inbox) -> order => match order {
-                                Ok(Order::Write(mut more)) => changes.append(&mut more),
-                                Ok(Order::Flush(done)) => waiting.push(done),
-                                Ok(Order::Close) | Err(_) => open = false,
-                            },
-                            recv(gathered) -> _ => break,
-                        }
+            let order = crossbeam_channel::select! {
+                recv(orders) -> order => Some(order.unwrap_or(Order::Close)),
+                recv(rows) -> more => {
+                    changes = more.unwrap_or_default();
+                    // One interval gathers.
+                    match orders.recv_timeout(COMMIT_INTERVAL) {
+                        Ok(order) => Some(order),
+                        Err(RecvTimeoutError::Timeout) => None,
+                        Err(RecvTimeoutError::Disconnected) => Some(Order::Close),
                     }
+                },
+                default(QUIET) => {
+                    quiet = true;
+                    None
                 }
-                Ok(Order::Flush(done)) => waiting.push(done),
-                Ok(Order::Close) | Err(RecvTimeoutError::Disconnected) => open = false,
-                Err(RecvTimeoutError::Timeout) => quiet = true,
-            }
-            self.round(&mut changes, !waiting.is_empty() || !open, quiet);
-            for done in waiting.drain(..) {
-                done.send(()).unwrap_or_default();
+            };
+            // Whoever gives an order has written its rows before.
+            changes.extend(rows.try_iter().flatten());
+            self.round(&mut changes, order.is_some(), quiet);
+            match order {
+                Some(Order::Flush(done)) => done.send(()).unwrap_or_default(),
+                Some(Order::Close) => open = false,
+                None => {}
             }
         }
         self.tables.store(None);
