@@ -241,17 +241,17 @@ final class AdminChecks {
     private void alterTopicConfigs(Admin admin) throws Exception {
         admin.createTopics(List.of(topic("altered", 1))).all().get();
         ConfigResource topic = ofTopic("altered");
-        alter(admin, topic, AlterConfigOp.OpType.SET, "retention.ms", "5000");
-        Expect.equal("5000", describe(admin, topic).get("retention.ms").value());
+        alter(admin, topic, AlterConfigOp.OpType.SET, "segment.ms", "5000");
+        Expect.equal("5000", describe(admin, topic).get("segment.ms").value());
         alter(admin, topic, AlterConfigOp.OpType.APPEND, "cleanup.policy", "compact");
         Expect.equal(Set.of("delete", "compact"), Set.of(describe(admin, topic).get("cleanup.policy").value().split(",")));
         alter(admin, topic, AlterConfigOp.OpType.SUBTRACT, "cleanup.policy", "delete");
         Expect.equal("compact", describe(admin, topic).get("cleanup.policy").value());
-        alter(admin, topic, AlterConfigOp.OpType.DELETE, "retention.ms", "");
-        Expect.equal("604800000", describe(admin, topic).get("retention.ms").value());
-        Collection<AlterConfigOp> one = List.of(new AlterConfigOp(new ConfigEntry("retention.ms", "7"), AlterConfigOp.OpType.SET));
+        alter(admin, topic, AlterConfigOp.OpType.DELETE, "segment.ms", "");
+        Expect.equal("604800000", describe(admin, topic).get("segment.ms").value());
+        Collection<AlterConfigOp> one = List.of(new AlterConfigOp(new ConfigEntry("segment.ms", "7"), AlterConfigOp.OpType.SET));
         admin.incrementalAlterConfigs(Map.of(topic, one), new AlterConfigsOptions().validateOnly(true)).all().get();
-        Expect.equal("604800000", describe(admin, topic).get("retention.ms").value());
+        Expect.equal("604800000", describe(admin, topic).get("segment.ms").value());
     }
 
     private void alterConfigsRefused(Admin admin) throws Exception {
