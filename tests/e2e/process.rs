@@ -1,13 +1,15 @@
 //! The binary as a process: how it starts, what it refuses, how it ends.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::process::Command;
 use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::harness::{Broker, free_port, run_to_end, scratch, serve};
+use crate::harness::{
+    Broker, broker_with_page, free_port, run_to_end, samples, scratch, serve, value,
+};
 
 #[test]
 fn a_broker_says_when_it_serves() {
@@ -46,9 +48,8 @@ fn an_interrupt_from_the_keyboard_ends_it_with_success() {
 
 #[test]
 fn a_second_sigterm_ends_it_at_once() {
-    let mut broker = Broker::start(&[]);
     // A client that takes no answers keeps an orderly stop waiting.
-    let _deaf = deaf_client(&broker);
+    let (mut broker, _deaf) = broker_with_deaf_client();
 
     broker.signal(Signal::TERM);
     broker.await_log("stopping");
@@ -60,21 +61,33 @@ fn a_second_sigterm_ends_it_at_once() {
 
 #[test]
 fn a_stop_gives_up_on_a_client_that_takes_no_answers() {
-    let mut broker = Broker::start(&[]);
-    let _deaf = deaf_client(&broker);
+    let (mut broker, _deaf) = broker_with_deaf_client();
 
     let status = broker.stop();
 
     assert_eq!(status.code(), Some(0), "{}", broker.log());
 }
 
-/// A connection with more requests on it than the broker can answer, for nobody reads the answers.
-fn deaf_client(broker: &Broker) -> TcpStream {
+/// A broker, and a connection on which it can answer no more, for nobody reads the answers.
+fn broker_with_deaf_client() -> (Broker, TcpStream) {
+    let (broker, page) = broker_with_page(&[]);
     let mut socket = TcpStream::connect(broker.address()).expect("a connection");
-    socket.set_write_timeout(Some(Duration::from_millis(300))).expect("a time limit");
+    socket.set_write_timeout(Some(Duration::from_millis(100))).expect("a time limit");
     let asks = [0, 0, 0, 10, 0, 18, 0, 0, 0, 0, 0, 1, 0xff, 0xff].repeat(1000);
-    while socket.write_all(&asks).is_ok() {}
-    socket
+    let mut sent = 0;
+    loop {
+        match socket.write(&asks[sent % asks.len()..]) {
+            Ok(bytes) => sent += bytes,
+            // The broker may be slow, or have stopped reading: it says which.
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                let blocked = r#"ottla_connection_blocked{reason="answers"}"#;
+                if value(&samples(page), blocked) > 0.0 {
+                    return (broker, socket);
+                }
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
 }
 
 #[test]
