@@ -138,6 +138,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> ConnectionActor<S> {
             }
             let is_done = self.slots.is_empty() && self.outbound.bytes() == 0;
             if self.is_closing || self.draining.is_some() {
+                self.inbound.give_way();
                 return if is_done { Poll::Ready(()) } else { Poll::Pending };
             }
             if self.inbound.peek().is_some() {
@@ -145,9 +146,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> ConnectionActor<S> {
                 if self.may_start() {
                     continue;
                 }
+                self.inbound.give_way();
                 return Poll::Pending;
             }
             if self.is_full() {
+                self.inbound.give_way();
                 return Poll::Pending;
             }
             match self.inbound.poll_read(&mut self.socket, cx) {

@@ -98,6 +98,12 @@ impl Inbound {
         self.is_stalled
     }
 
+    /// Lets others have the memory that a frame waits for, while nothing is read here anyway. Its
+    /// turn begins anew with the next read.
+    pub(super) fn give_way(&mut self) {
+        self.turn = None;
+    }
+
     /// The number of the frame that is on its way, if it lies in memory that others may want.
     pub(super) fn holding(&self) -> Option<u64> {
         let is_shared = |body: &Body| matches!(body.room, Room::Shared(_));

@@ -20,7 +20,7 @@ use ottla_actors::wire::{BatchBuilder, HEADER_BYTES, crc_of};
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Versions that name topics by name.
 pub(crate) const PRODUCE_VERSION: i16 = 9;
-const FETCH_VERSION: i16 = 11;
+pub(crate) const FETCH_VERSION: i16 = 11;
 
 /// A connection.
 pub(crate) struct Client {

@@ -4,11 +4,11 @@ use std::io::Write;
 use std::net::{Shutdown, TcpStream};
 use std::thread;
 
-use kafka_protocol::messages::ProduceRequest;
+use kafka_protocol::messages::{ApiVersionsRequest, ProduceRequest};
 use ottla_actors::types::Codec;
 
 use crate::bystander::Bystander;
-use crate::client::{Client, PRODUCE_VERSION, batch, produce_frame};
+use crate::client::{Client, FETCH_VERSION, PRODUCE_VERSION, batch, fetch, frame, produce_frame};
 use crate::harness::{broker_with_page, samples, value};
 use crate::memory::{Bounds, assert_calm};
 
@@ -62,8 +62,7 @@ fn requests_that_hold_memory_and_never_come_make_way_for_others() {
     client.create_topic("large", 1);
     // All of the memory, announced by one who sends a byte now and then.
     let mut holder = Client::connect(broker.address());
-    let size = u32::try_from(bounds.requests).expect("a size").to_be_bytes();
-    holder.send(&[&size[..], &[0, 0, 0, 9, 0, 0, 0, 1, 0xff, 0xff, 0]].concat());
+    holder.send(&front(bounds.requests));
     let held = || value(&samples(page), "ottla_connection_request_memory_bytes");
     while held() == 0.0 {
         thread::yield_now();
@@ -81,13 +80,49 @@ fn requests_that_hold_memory_and_never_come_make_way_for_others() {
 }
 
 #[test]
+fn nobody_waits_behind_a_request_whose_connection_waits_for_something_else() {
+    let bounds = Bounds { requests: 8 << 20, ..Bounds::SMALL };
+    let (mut broker, page) = bounds.broker(&[]);
+    let mut client = Client::connect(broker.address());
+    client.create_topic("large", 1);
+    let mut holder = Client::connect(broker.address());
+    holder.send(&front(bounds.requests));
+    while value(&samples(page), "ottla_connection_request_memory_bytes") == 0.0 {
+        thread::yield_now();
+    }
+    // It asks for memory first, and then takes none: its fetch is open for an hour.
+    let long = fetch("large", 0, 1).with_min_bytes(1).with_max_wait_ms(3_600_000);
+    let versions = frame(0, &ApiVersionsRequest::default());
+    let mut waiting = Client::connect(broker.address());
+    waiting.send(&[&frame(FETCH_VERSION, &long)[..], &versions, &front(1 << 20)].concat());
+    while value(&samples(page), "ottla_connection_blocked{reason=\"memory\"}") == 0.0 {
+        thread::yield_now();
+    }
+
+    drop(holder);
+    let mut other = Client::connect(broker.address());
+    other.create_topic("other", 1);
+    let (error, _) = other.produce("other", batch(&vec![7; 100_000], Codec::None));
+
+    assert_eq!(error, 0);
+    broker.assert_alive();
+    bounds.assert_kept(&broker, "a request whose connection waits");
+    assert_calm(&broker, 1, "a request whose connection waits");
+}
+
+/// The front of a produce request of so many bytes.
+fn front(bytes: u64) -> Vec<u8> {
+    let size = u32::try_from(bytes).expect("a size").to_be_bytes();
+    [&size[..], &[0, 0, 0, 9, 0, 0, 0, 1, 0xff, 0xff, 0]].concat()
+}
+
+#[test]
 fn a_hundred_megabytes_announced_or_sent_cost_no_more_than_allowed() {
     let bounds = Bounds { requests: 101 << 20, ..Bounds::SMALL };
     let settings = bounds.settings();
     let (mut broker, _) = broker_with_page(&strings(&settings));
     let bystander = Bystander::start(broker.address());
-    let size = 100_u32 << 20;
-    let front = [&size.to_be_bytes()[..], &[0, 0, 0, 9, 0, 0, 0, 1, 0xff, 0xff, 0]].concat();
+    let front = front(100 << 20);
 
     let mut announced: Vec<Client> = (0..20).map(|_| Client::connect(broker.address())).collect();
     for client in &mut announced {
