@@ -26,6 +26,8 @@ def _watch():
 def main(arguments):
     """Runs `SCRIPT FUNCTION ARGUMENTS`, which ends in order at a KeyboardInterrupt."""
     sys.stdout = sys.stderr
+    # Tests that a shell starts in the background are started with interrupts ignored, and so is this.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     threading.Thread(target=_watch, daemon=True).start()
     script, function, *rest = arguments
     getattr(importlib.import_module(script), function)(*rest)
