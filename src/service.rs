@@ -14,11 +14,11 @@ use ottla_actors::controller::{
     ControllerHandle, ControllerParts, ControllerSettings, MetadataLog, RegistryPublisher,
     SettingsRules, StartBroker, TopicWatcher, internal_topic,
 };
-use ottla_actors::dispatch::{Advertised, AnswerMemory, Broker, FetchSessionSlots};
+use ottla_actors::dispatch::{Advertised, Broker, FetchSessionSlots};
 use ottla_actors::group::{GroupSettings, Groups};
 use ottla_actors::partition::PartitionSettings;
 use ottla_actors::registry::{Arbiters, ImageWriter, MetadataImage, Registry, TopicImage};
-use ottla_actors::runtime::Clock;
+use ottla_actors::runtime::{Budget, Clock};
 use ottla_actors::storage::{LogPolicy, OpenError, Storage, StorageOptions};
 use ottla_actors::types::{
     BrokerConfigs, BrokerSettings, Listener, LogId, Metrics, MonoTime, TopicName,
@@ -179,7 +179,7 @@ impl Service {
         let broker = Arc::new(Broker {
             node: settings.node_id,
             cluster_id: storage.meta().cluster_id.clone(),
-            answers: AnswerMemory::new(bytes(settings.queued_max_response_bytes)),
+            answers: Budget::new(bytes(settings.queued_max_response_bytes)),
             fetch_slots: FetchSessionSlots::new(settings.max_incremental_fetch_session_cache_slots),
             settings: settings.clone(),
             registry,

@@ -1,6 +1,7 @@
 //! Answers on their way out: small ones are copied together, large ones stay where they are.
 
-use crate::dispatch::{AnswerShare, Frame};
+use crate::dispatch::Frame;
+use crate::runtime::Share;
 use bytes::{Buf, Bytes, BytesMut};
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
@@ -23,17 +24,17 @@ pub(super) struct Outbound {
     /// Small parts behind the last of `parts`.
     tail: BytesMut,
     bytes: usize,
-    share: AnswerShare,
+    share: Share,
 }
 
 impl Outbound {
-    pub(super) fn new(share: AnswerShare) -> Self {
+    pub(super) fn new(share: Share) -> Self {
         Self { parts: VecDeque::new(), tail: BytesMut::new(), bytes: 0, share }
     }
 
     /// Whether it keeps memory that other answers want.
     pub(super) fn is_burden(&self) -> bool {
-        self.share.bytes() > 0 && self.share.memory().is_full()
+        self.share.bytes() > 0 && self.share.budget().is_full()
     }
 
     fn count(&mut self) {

@@ -8,11 +8,11 @@
 //! Waits are data: see `FetchWait`. Not done: requests of followers, which do not exist yet.
 
 use super::answer::{Ask, Closed, Frame, Pending as Started, Polled};
-use super::answer_memory::AnswerShare;
 use super::fetch_read::{ColdResult, Found, Gathered, TopicKey, Wanted, gather};
 use super::fetch_session::{Form, SessionRequest};
 use super::{Broker, Session};
 use crate::partition::FetchWait;
+use crate::runtime::Share;
 use crate::types::{ErrorCode, MonoTime, TopicName, Uuid};
 use crate::wire::{FetchEndpoint, FetchHead, FetchResponseWriter, FetchedPartition};
 use kafka_protocol::messages::{ApiKey, FetchRequest};
@@ -48,7 +48,7 @@ enum Stage {
     /// The share is held until the answer is with the connection, which counts it on.
     Reading {
         gathered: Gathered,
-        share: AnswerShare,
+        share: Share,
         results: oneshot::Receiver<Vec<ColdResult>>,
     },
     Ended,
@@ -203,7 +203,7 @@ impl Pending {
     fn settle(
         &mut self,
         gathered: Gathered,
-        share: &AnswerShare,
+        share: &Share,
         session: &mut Session,
         broker: &Broker,
         is_over: bool,

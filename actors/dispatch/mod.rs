@@ -10,7 +10,6 @@
 mod alter_configs;
 mod alter_partition_reassignments;
 mod answer;
-mod answer_memory;
 mod api_versions;
 mod config_changes;
 mod create_partitions;
@@ -57,7 +56,6 @@ mod table;
 mod texts;
 
 pub use answer::{Closed, Frame, Pending, Polled};
-pub use answer_memory::{AnswerMemory, AnswerShare};
 pub use fetch_session::FetchSessionSlots;
 pub use session::{Advertised, Session};
 pub use table::{API_TABLE, ApiRow, Kind, kind_of, start};
@@ -65,7 +63,7 @@ pub use table::{API_TABLE, ApiRow, Kind, kind_of, start};
 use crate::controller::ControllerHandle;
 use crate::group::Groups;
 use crate::registry::Registry;
-use crate::runtime::Clock;
+use crate::runtime::{Budget, Clock};
 use crate::storage::Storage;
 use crate::types::{BrokerSettings, Metrics, NodeId};
 use std::sync::Arc;
@@ -87,8 +85,10 @@ pub struct Broker {
     pub controller: ControllerHandle,
     /// Readers of cold data.
     pub storage: Arc<Storage>,
-    /// Memory for answers.
-    pub answers: AnswerMemory,
+    /// Memory of answers that are not sent yet (`ottla.queued.max.response.bytes`); single answers
+    /// may go beyond. Where little is left, a fetch brings less, and a connection with much unsent
+    /// is not read.
+    pub answers: Budget,
     /// Places for fetch sessions.
     pub fetch_slots: FetchSessionSlots,
     /// Clocks.

@@ -5,13 +5,12 @@ use super::batch::batch;
 use super::directory::Keeper;
 use super::log::{AppendRefused, OffsetsLog};
 use super::machine::{GroupMachine, Out, Parking};
-use super::memory::MemberShare;
 use super::question::{Answered, Asked, Question};
 use super::records::Record;
 use super::request::{Join, SyncGroup};
 use super::saved::Saved;
 use super::{GroupError, GroupSettings, GroupState};
-use crate::runtime::{Alarm, Clock, DrainedHook, OnDrained, Reply, Seldom, Turn};
+use crate::runtime::{Alarm, Clock, DrainedHook, OnDrained, Reply, Seldom, Share, Turn};
 use crate::types::{Metrics, MonoTime, Now};
 use actix::prelude::*;
 use std::collections::VecDeque;
@@ -69,7 +68,7 @@ pub(super) struct GroupStart {
     pub(super) keeper: Keeper,
     pub(super) clock: Clock,
     pub(super) metrics: Arc<Metrics>,
-    pub(super) share: MemberShare,
+    pub(super) share: Share,
     /// Records that the log refused, of all groups.
     pub(super) refusals: Arc<Seldom>,
 }
@@ -82,7 +81,7 @@ pub(super) struct GroupActor {
     keeper: Keeper,
     clock: Clock,
     metrics: Arc<Metrics>,
-    share: MemberShare,
+    share: Share,
     /// Members and ids given out when the share was last set; none where one may say other things.
     weighed: Option<(usize, usize)>,
     refusals: Arc<Seldom>,

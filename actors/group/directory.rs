@@ -2,13 +2,12 @@
 
 use super::actor::{Ask, Close, GroupActor, GroupStart};
 use super::log::OffsetsLog;
-use super::memory::MemberMemory;
 use super::question::{Answered, Question};
 use super::records::{self, Decoded};
 use super::request::{GroupSummary, Observe, Observed, Summarize, TopicDeleted};
 use super::saved::Saved;
 use super::{GroupError, GroupSettings};
-use crate::runtime::{Clock, Reply, Seldom, start_on};
+use crate::runtime::{Budget, Clock, Reply, Seldom, start_on};
 use crate::types::{Metrics, MonoTime, TopicName};
 use actix::Addr;
 use actix_rt::ArbiterHandle;
@@ -48,7 +47,10 @@ struct Inner {
     settings: Arc<GroupSettings>,
     clock: Clock,
     metrics: Arc<Metrics>,
-    memory: MemberMemory,
+    /// What members say of themselves is kept for their session, which may be half an hour, and costs
+    /// nothing to say. Each group weighs its members when they change; one that comes while nothing
+    /// is left is told to try again. Between the two lie the requests that are open.
+    memory: Budget,
     /// Members that found no memory, and records that the log refused.
     refused_members: Seldom,
     refused_records: Arc<Seldom>,
@@ -151,7 +153,7 @@ impl Groups {
     ) -> Self {
         let shards = ArcSwap::from_pointee(empty_shards(1));
         Self(Arc::new(Inner {
-            memory: MemberMemory::new(settings.members_bytes_max),
+            memory: Budget::new(settings.members_bytes_max),
             settings: Arc::new(settings),
             clock,
             metrics,

@@ -1,6 +1,5 @@
 //! Soft state of one group: who is in it now, and how far its rebalance has come.
 
-use super::memory::MEMBER_BYTES;
 use super::records::{GroupValue, MemberValue};
 use super::request::{InstanceId, Join, Joined, JoinedMember, MemberId, Protocol, Synced};
 use super::sessions::Sessions;
@@ -9,6 +8,9 @@ use crate::types::{MonoTime, Now, Timestamp};
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
+
+/// What a member takes besides what it says.
+pub(super) const MEMBER_BYTES: usize = 1024;
 
 /// What a client's connection waits for, by member.
 pub(super) struct Member<P: Parking> {

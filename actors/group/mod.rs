@@ -29,7 +29,6 @@ mod machine_static_test;
 mod machine_sync;
 #[cfg(test)]
 mod machine_sync_test;
-mod memory;
 mod offsets_topic;
 mod question;
 mod records;

@@ -1,8 +1,8 @@
 //! How each request meets a group: what it does to one, and what is answered where there is none.
 
 use super::actor::Replies;
+use super::live::MEMBER_BYTES;
 use super::machine::{GroupMachine, Out};
-use super::memory::MEMBER_BYTES;
 use super::request::{
     Commit, CommitAnswer, DeleteGroup, DeleteOffsets, Describe, Described, FetchAnswer,
     FetchOffsets, GroupSummary, Heartbeat, Join, Joined, Leave, LeaveAnswer, Observe, Observed,

@@ -3,6 +3,7 @@
 //! Everything of actix that the broker relies on is confined to this folder and to typed messages.
 
 mod alarm;
+mod budget;
 mod clock;
 mod reply;
 mod seldom;
@@ -11,6 +12,7 @@ mod supervise;
 mod supervise_test;
 
 pub use alarm::Alarm;
+pub use budget::{Budget, Share};
 pub use clock::Clock;
 pub use reply::Reply;
 pub use seldom::Seldom;
