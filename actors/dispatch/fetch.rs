@@ -103,11 +103,12 @@ fn count_error(broker: &Broker, error: ErrorCode) {
 }
 
 /// Copies what a request names out of its frame, which must not be kept for as long as a session.
-/// Of a name that no topic can have only the beginning is taken: sessions hash it at each partition.
+/// Of a name that no topic can have only so much is taken as still is no topic's: sessions hash it at
+/// each partition.
 fn parse(request: &FetchRequest, by_id: bool) -> (Vec<Wanted>, Vec<(TopicKey, i32)>) {
     let key = |name: &str, id| match by_id {
         true => TopicKey::Id(id),
-        false => TopicKey::Name(TopicName::shown(name).into()),
+        false => TopicKey::Name(known_or_too_long(name).into()),
     };
     let mut wanted = Vec::with_capacity(request.topics.iter().map(|t| t.partitions.len()).sum());
     for topic in &request.topics {
@@ -127,6 +128,12 @@ fn parse(request: &FetchRequest, by_id: bool) -> (Vec<Wanted>, Vec<(TopicKey, i3
         forgotten.extend(topic.partitions.iter().map(|index| (topic_key.clone(), *index)));
     }
     (wanted, forgotten)
+}
+
+/// The name, or what is too long by a character of one that may be megabytes long.
+fn known_or_too_long(name: &str) -> &str {
+    let end = name.ceil_char_boundary(TopicName::LENGTH_MAX + 1);
+    name.get(..end).unwrap_or(name)
 }
 
 impl Pending {
@@ -333,6 +340,18 @@ mod tests {
         let (wanted, forgotten) = parse(&request, false);
 
         assert_eq!((&wanted[0].topic, wanted[0].partition), (&forgotten[0].0, 3));
-        assert_eq!(wanted[0].topic, TopicKey::Name("n".repeat(249).into()));
+        assert_eq!(wanted[0].topic, TopicKey::Name("n".repeat(250).into()));
+    }
+
+    #[test]
+    fn a_name_that_is_too_long_is_never_cut_to_one_that_a_topic_may_have() {
+        let longest = "n".repeat(TopicName::LENGTH_MAX);
+        assert!(TopicName::parse(&longest).is_ok());
+        assert_eq!(known_or_too_long(&longest), longest);
+
+        for more in ["n", "nn", "é", "n€", "🦀🦀"] {
+            let name = format!("{longest}{more}");
+            assert!(TopicName::parse(known_or_too_long(&name)).is_err(), "{more}");
+        }
     }
 }

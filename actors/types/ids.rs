@@ -133,7 +133,7 @@ pub struct TopicName(Arc<str>);
 
 impl TopicName {
     /// Most characters of a name.
-    const LENGTH_MAX: usize = 249;
+    pub const LENGTH_MAX: usize = 249;
 
     /// What a text tells of a name from the wire, which may be megabytes long.
     #[must_use]
