@@ -133,9 +133,9 @@ impl Connections {
     /// Accepts from one listener until the future is dropped.
     pub(crate) async fn accept(self, listener: TcpListener, advertised: Advertised) {
         loop {
-            self.await_turn().await;
             match listener.accept().await {
                 Ok((socket, peer)) => {
+                    self.await_turn().await;
                     self.counts.rate.record(self.broker.clock.mono());
                     self.start(socket, peer, &advertised);
                 }
@@ -150,22 +150,25 @@ impl Connections {
         }
     }
 
-    /// Waits until another connection may be taken.
+    /// Waits until a connection that is there may be taken. Those behind it wait in the system's
+    /// backlog.
     async fn await_turn(&self) {
-        loop {
-            let now = self.broker.clock.mono();
-            let wait = self.counts.rate.wait(now);
-            if wait.is_zero() {
-                return;
-            }
-            self.broker.metrics().connection.delayed.one();
-            if let Some(untold) = self.delays.happened(now) {
-                log::warn!(
-                    others_before = untold;
-                    "connections come faster than max.connection.creation.rate; they are kept waiting"
-                );
-            }
+        let begun = self.broker.clock.mono();
+        let mut wait = self.counts.rate.wait(begun);
+        if wait.is_zero() {
+            return;
+        }
+        self.broker.metrics().connection.delayed.one();
+        if let Some(untold) = self.delays.happened(begun) {
+            log::warn!(
+                others_before = untold;
+                "connections come faster than max.connection.creation.rate; they are kept waiting"
+            );
+        }
+        // Another listener may be the first to take what became free.
+        while !wait.is_zero() {
             tokio::time::sleep(wait).await;
+            wait = self.counts.rate.wait(self.broker.clock.mono());
         }
     }
 
