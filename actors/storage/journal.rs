@@ -224,17 +224,11 @@ impl Journal {
     }
 
     /// The threads for so many logs, started when they are first of use.
-    fn syncers(&mut self, logs: usize) -> Option<&Syncers> {
+    fn syncers(&mut self, logs: usize) -> Option<&mut Syncers> {
         if logs < 2 || !self.shared.parallel {
             return None;
         }
-        if self.syncers.is_none() {
-            match Syncers::start() {
-                Ok(syncers) => self.syncers = Some(syncers),
-                Err(error) => log::warn!(error:%; "no thread for syncs; one is done after another"),
-            }
-        }
-        self.syncers.as_ref()
+        Some(self.syncers.get_or_insert_with(Syncers::start))
     }
 
     /// Syncs the segments of `logs`, several at once where threads may be used.

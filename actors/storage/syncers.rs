@@ -37,20 +37,24 @@ pub(super) struct Syncers {
 }
 
 impl Syncers {
-    /// Starts the threads.
-    pub(super) fn start() -> io::Result<Self> {
+    /// Starts the threads; with those that can't be had, syncs take longer, and nothing else.
+    pub(super) fn start() -> Self {
         let (tasks, left) = unbounded::<Task>();
         let (done, outcomes) = unbounded();
         for number in 0..THREADS {
             let (tasks, done) = (left.clone(), done.clone());
-            thread::Builder::new().name(format!("sync-{number}")).spawn(move || {
+            let work = move || {
                 for task in tasks {
                     // Nobody waits any more where this fails.
                     drop(done.send(run(task)));
                 }
-            })?;
+            };
+            let thread = thread::Builder::new().name(format!("sync-{number}"));
+            if let Err(error) = thread.spawn(work) {
+                log::warn!(error:%; "there is no thread for syncs; fewer are done at once");
+            }
         }
-        Ok(Self { tasks, left, outcomes })
+        Self { tasks, left, outcomes }
     }
 
     /// Syncs `logs`; up to where each, in their order. All are over when this returns, whatever
