@@ -6,7 +6,7 @@
 
 use super::answer::{Answer, Ask};
 use super::named::Named;
-use super::texts::Texts;
+use super::texts::{NOT_HOSTED, Texts};
 use crate::partition::{ActiveProducer, ProduceError};
 use crate::registry::MetadataImage;
 use crate::types::{ErrorCode, Offset, TopicName};
@@ -18,9 +18,6 @@ use kafka_protocol::messages::{
 };
 use kafka_protocol::protocol::StrBytes;
 use tokio::sync::oneshot;
-
-/// Kafka's text to an unknown topic.
-pub(super) const NOT_HOSTED: &str = "This server does not host this topic-partition.";
 
 /// What stands for a sequence or an epoch of a coordinator that is not there.
 const NONE: i32 = -1;

@@ -6,7 +6,7 @@
 //! it was configured, and tells of none, as Kafka's does then.
 
 use super::answer::{Answer, Ask};
-use super::describe_producers::NOT_HOSTED;
+use super::texts::NOT_HOSTED;
 use crate::controller::{ControllerError, LogPosition};
 use crate::types::{ErrorCode, NodeId, Timestamp};
 use kafka_protocol::messages::describe_quorum_request::TopicData as AskedTopic;

@@ -2,6 +2,9 @@
 
 use kafka_protocol::protocol::StrBytes;
 
+/// Kafka's text beside UNKNOWN_TOPIC_OR_PARTITION, where it gives one.
+pub(super) const NOT_HOSTED: &str = "This server does not host this topic-partition.";
+
 /// Texts of one answer. A request names a partition in 4 bytes, and a text about it has hundreds;
 /// past this many the codes alone have to do, for nobody reads on.
 const TEXTS_MAX: usize = 1000;
