@@ -91,10 +91,8 @@ fn reopened(disk: &Meddling) -> (Storage, Driver, Log) {
     (storage, driver, log)
 }
 
-#[test]
-fn a_segment_that_is_deleted_under_a_reader_is_out_of_range_and_no_fault() {
-    let disk = Meddling::default();
-    let (_storage, mut driver, log) = reopened(&disk);
+/// Has the first segment deleted just before its file is opened; where the next one begins.
+fn delete_first_when_opened(disk: &Meddling, log: &Log, mut driver: Driver) -> Offset {
     let segments = log.0.segments.load_full();
     let start = segments[1].base;
     let deleted = log.clone();
@@ -105,6 +103,14 @@ fn a_segment_that_is_deleted_under_a_reader_is_out_of_range_and_no_fault() {
             driver.commit();
         }),
     );
+    start
+}
+
+#[test]
+fn a_segment_that_is_deleted_under_a_reader_is_out_of_range_and_no_fault() {
+    let disk = Meddling::default();
+    let (_storage, driver, log) = reopened(&disk);
+    let start = delete_first_when_opened(&disk, &log, driver);
 
     let read = log.read_blocking(Offset::ZERO, Offset::MAX, 700, true, &mut None);
 
@@ -115,17 +121,8 @@ fn a_segment_that_is_deleted_under_a_reader_is_out_of_range_and_no_fault() {
 #[test]
 fn a_search_by_time_whose_segment_is_deleted_goes_on_behind_it() {
     let disk = Meddling::default();
-    let (_storage, mut driver, log) = reopened(&disk);
-    let segments = log.0.segments.load_full();
-    let start = segments[1].base;
-    let deleted = log.clone();
-    disk.before_opening(
-        segments[0].path().to_owned(),
-        Box::new(move || {
-            deleted.delete_before(start, Box::new(|| ()));
-            driver.commit();
-        }),
-    );
+    let (_storage, driver, log) = reopened(&disk);
+    let start = delete_first_when_opened(&disk, &log, driver);
 
     let found = log.find_by_timestamp(0, Offset::MAX).unwrap();
 
