@@ -10,6 +10,8 @@ mod frame_decode;
 mod log_commit;
 mod partition_produce;
 mod samples;
+#[path = "../../tests/perf/text.rs"]
+mod text;
 
 use criterion::Criterion;
 

@@ -4,6 +4,8 @@ use bytes::Bytes;
 use ottla_actors::types::{Codec, CompressionTarget};
 use ottla_actors::wire::BatchBuilder;
 
+use crate::text::text;
+
 /// Bytes of the values of a batch.
 pub(crate) const BATCH_BYTES: usize = 16 * 1024;
 
@@ -12,7 +14,7 @@ pub(crate) const TIMESTAMP: i64 = 1_700_000_000_000;
 
 /// A batch of values of so many bytes, and how many they are.
 pub(crate) fn batch(value_bytes: usize, codec: Codec) -> (Bytes, u64) {
-    let value = value(value_bytes);
+    let value = text(value_bytes);
     let mut builder = BatchBuilder::new();
     for _ in 0..BATCH_BYTES / value_bytes {
         builder.record(TIMESTAMP, None, Some(&value));
@@ -21,18 +23,6 @@ pub(crate) fn batch(value_bytes: usize, codec: Codec) -> (Bytes, u64) {
     let target = CompressionTarget::with_default_level(codec);
     let batch = builder.build_compressed(target).expect("a batch");
     (batch, count)
-}
-
-/// A value of letters, which compresses about as well as text does.
-fn value(bytes: usize) -> Vec<u8> {
-    let mut state = 0x2545_f491_4f6c_dd1d_u64;
-    let mut letter = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        b'a' + u8::try_from(state % 16).expect("less than 16")
-    };
-    (0..bytes).map(|_| letter()).collect()
 }
 
 /// A length, as throughput is told of it.

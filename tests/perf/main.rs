@@ -22,6 +22,7 @@ mod raw;
 mod report;
 mod scale;
 mod soak;
+mod text;
 mod throughput;
 mod topics;
 mod turnover;
@@ -159,16 +160,9 @@ impl Arguments {
         config
     }
 
-    /// A value that compresses about as well as text does; its first 16 bytes are for the workload.
+    /// A record's value; its first 16 bytes are for the workload.
     fn value(&self) -> Vec<u8> {
-        let mut state = 0x2545_f491_4f6c_dd1d_u64;
-        let mut letter = || {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            b'a' + u8::try_from(state % 16).expect("less than 16")
-        };
-        (0..self.size).map(|_| letter()).collect()
+        text::text(usize::try_from(self.size).expect("a size"))
     }
 }
 

@@ -3,13 +3,9 @@
 
 use std::sync::Arc;
 
-use bytes::{BufMut, Bytes, BytesMut};
-use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
-use kafka_protocol::messages::{
-    ApiKey, ProduceRequest, ProduceResponse, RequestHeader, ResponseHeader,
-};
-use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use bytes::Bytes;
+use kafka_protocol::messages::ProduceRequest;
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::Semaphore;
@@ -17,11 +13,8 @@ use tokio::task::JoinSet;
 
 use crate::Arguments;
 use crate::broker::{Broker, wait};
-use crate::raw;
+use crate::raw::{self, PRODUCE_VERSION};
 use crate::throughput::Meter;
-
-/// The version of the produce request.
-const VERSION: i16 = 8;
 
 /// What is sent.
 pub(crate) struct Plan {
@@ -40,8 +33,12 @@ pub(crate) fn run(arguments: &Arguments, broker: &Broker, topic: &str, plan: &Pl
     let acks = if arguments.acks == "all" { -1 } else { arguments.acks.parse().expect("acks") };
     assert_ne!(acks, 0, "answers are waited for");
     let batch = raw::batch(plan.batch, &arguments.value(), raw::now_ms());
-    let frames: Arc<[Bytes]> =
-        (0..arguments.partitions).map(|index| frame(topic, index, acks, &batch)).collect();
+    // Nobody needs their correlation ids: answers come in order.
+    let frame = |index| {
+        let request = raw::produce_request(topic, index..index + 1, acks, &batch);
+        raw::frame(0, PRODUCE_VERSION, &request).expect("a frame")
+    };
+    let frames: Arc<[Bytes]> = (0..arguments.partitions).map(frame).collect();
     let batch = u64::try_from(plan.batch).expect("a size");
     let requests = plan.records.div_ceil(plan.producers * batch);
     let meter = Meter::start(broker);
@@ -63,29 +60,6 @@ pub(crate) fn run(arguments: &Arguments, broker: &Broker, topic: &str, plan: &Pl
     meter.print("produce", requests * plan.producers * batch, arguments.size);
 }
 
-/// A request with one batch for one partition. Nobody looks at its correlation id: answers come in order.
-fn frame(topic: &str, partition: i32, acks: i16, batch: &Bytes) -> Bytes {
-    let data =
-        PartitionProduceData::default().with_index(partition).with_records(Some(batch.clone()));
-    let topic = TopicProduceData::default()
-        .with_name(raw::topic_name(topic))
-        .with_partition_data(vec![data]);
-    let request = ProduceRequest::default()
-        .with_acks(acks)
-        .with_timeout_ms(60_000)
-        .with_topic_data(vec![topic]);
-    let header = RequestHeader::default()
-        .with_request_api_key(ApiKey::Produce as i16)
-        .with_request_api_version(VERSION);
-    let mut body = BytesMut::new();
-    header.encode(&mut body, ProduceRequest::header_version(VERSION)).expect("a header");
-    request.encode(&mut body, VERSION).expect("a request");
-    let mut frame = BytesMut::with_capacity(4 + body.len());
-    frame.put_u32(u32::try_from(body.len()).expect("a frame of less than 4 GiB"));
-    frame.put(body);
-    frame.freeze()
-}
-
 /// Sends to all partitions in turn.
 async fn send(
     mut writer: OwnedWriteHalf,
@@ -105,16 +79,8 @@ async fn send(
 /// Reads an answer for each request, and makes place for the next.
 async fn take_answers(mut reader: OwnedReadHalf, requests: u64, free: Arc<Semaphore>) {
     for _ in 0..requests {
-        let size = usize::try_from(reader.read_u32().await.expect("an answer")).expect("a size");
-        let mut answer = vec![0; size];
-        reader.read_exact(&mut answer).await.expect("an answer");
-        let mut answer = Bytes::from(answer);
-        ResponseHeader::decode(&mut answer, ProduceResponse::header_version(VERSION))
-            .expect("a header");
-        let answer = ProduceResponse::decode(&mut answer, VERSION).expect("an answer");
-        let partitions = answer.responses.iter().flat_map(|topic| &topic.partition_responses);
-        let refused = partitions.filter(|partition| partition.error_code != 0).count();
-        assert_eq!(refused, 0, "batches that were refused");
+        let answer = raw::read_answer::<ProduceRequest>(&mut reader, PRODUCE_VERSION).await;
+        raw::assert_taken(&answer.expect("an answer").1);
         free.add_permits(1);
     }
 }

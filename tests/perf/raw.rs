@@ -13,15 +13,18 @@ use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::{
     ApiVersionsRequest, CreateTopicsRequest, DeleteTopicsRequest, MetadataRequest, ProduceRequest,
-    RequestHeader, ResponseHeader, TopicName,
+    ProduceResponse, RequestHeader, ResponseHeader, TopicName,
 };
 use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request, StrBytes};
 use ottla_actors::wire::BatchBuilder;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 /// Between two attempts to connect to a broker that does not listen yet.
 const CONNECT_AGAIN: Duration = Duration::from_millis(1);
+
+/// The version in which batches are sent: the last whose lengths are not compact.
+pub(crate) const PRODUCE_VERSION: i16 = 8;
 
 /// One connection to the broker.
 pub(crate) struct Connection {
@@ -64,25 +67,11 @@ impl Connection {
         request: &R,
     ) -> io::Result<R::Response> {
         self.correlation_id = self.correlation_id.wrapping_add(1);
-        let header = RequestHeader::default()
-            .with_request_api_key(R::KEY)
-            .with_request_api_version(version)
-            .with_correlation_id(self.correlation_id)
-            .with_client_id(Some(StrBytes::from_static_str("perf")));
-        let mut frame = BytesMut::zeroed(4);
-        header.encode(&mut frame, R::header_version(version)).map_err(io::Error::other)?;
-        request.encode(&mut frame, version).map_err(io::Error::other)?;
-        let size = u32::try_from(frame.len() - 4).expect("a frame of less than 4 GiB");
-        frame[..4].copy_from_slice(&size.to_be_bytes());
+        let frame = frame(self.correlation_id, version, request)?;
         self.stream.write_all(&frame).await?;
-        let size = usize::try_from(self.stream.read_u32().await?).expect("a size");
-        let mut answer = vec![0; size];
-        self.stream.read_exact(&mut answer).await?;
-        let mut answer = Bytes::from(answer);
-        let header = ResponseHeader::decode(&mut answer, R::Response::header_version(version))
-            .map_err(io::Error::other)?;
-        assert_eq!(header.correlation_id, self.correlation_id, "answers come in order");
-        R::Response::decode(&mut answer, version).map_err(io::Error::other)
+        let (correlation_id, answer) = read_answer::<R>(&mut self.stream, version).await?;
+        assert_eq!(correlation_id, self.correlation_id, "answers come in order");
+        Ok(answer)
     }
 
     /// Makes topics of so many partitions each, in one request.
@@ -128,24 +117,68 @@ impl Connection {
     }
 
     async fn produce_to(&mut self, name: &str, partitions: Range<i32>, batch: &Bytes) {
-        let data = |index| {
-            PartitionProduceData::default().with_index(index).with_records(Some(batch.clone()))
-        };
-        let topic = TopicProduceData::default()
-            .with_name(topic_name(name))
-            .with_partition_data(partitions.map(data).collect());
-        let request = ProduceRequest::default()
-            .with_acks(-1)
-            .with_timeout_ms(60_000)
-            .with_topic_data(vec![topic]);
-        let answer = self.ask(8, &request).await.expect("an answer");
-        let partitions = answer.responses.iter().flat_map(|topic| &topic.partition_responses);
-        let refused = partitions.filter(|partition| partition.error_code != 0).count();
-        assert_eq!(refused, 0, "partitions that refused their record");
+        let request = produce_request(name, partitions, -1, batch);
+        assert_taken(&self.ask(PRODUCE_VERSION, &request).await.expect("an answer"));
     }
 }
 
-pub(crate) fn topic_name(name: &str) -> TopicName {
+/// A request on the wire, its size in front.
+pub(crate) fn frame<R: Request>(
+    correlation_id: i32,
+    version: i16,
+    request: &R,
+) -> io::Result<Bytes> {
+    let header = RequestHeader::default()
+        .with_request_api_key(R::KEY)
+        .with_request_api_version(version)
+        .with_correlation_id(correlation_id)
+        .with_client_id(Some(StrBytes::from_static_str("perf")));
+    let mut frame = BytesMut::zeroed(4);
+    header.encode(&mut frame, R::header_version(version)).map_err(io::Error::other)?;
+    request.encode(&mut frame, version).map_err(io::Error::other)?;
+    let size = u32::try_from(frame.len() - 4).expect("a frame of less than 4 GiB");
+    frame[..4].copy_from_slice(&size.to_be_bytes());
+    Ok(frame.freeze())
+}
+
+/// The next answer, and which request it is to.
+pub(crate) async fn read_answer<R: Request>(
+    stream: &mut (impl AsyncRead + Unpin),
+    version: i16,
+) -> io::Result<(i32, R::Response)> {
+    let size = usize::try_from(stream.read_u32().await?).expect("a size");
+    let mut answer = vec![0; size];
+    stream.read_exact(&mut answer).await?;
+    let mut answer = Bytes::from(answer);
+    let header = ResponseHeader::decode(&mut answer, R::Response::header_version(version))
+        .map_err(io::Error::other)?;
+    let answer = R::Response::decode(&mut answer, version).map_err(io::Error::other)?;
+    Ok((header.correlation_id, answer))
+}
+
+/// The same batch for each of some partitions of a topic.
+pub(crate) fn produce_request(
+    name: &str,
+    partitions: Range<i32>,
+    acks: i16,
+    batch: &Bytes,
+) -> ProduceRequest {
+    let data =
+        |index| PartitionProduceData::default().with_index(index).with_records(Some(batch.clone()));
+    let topic = TopicProduceData::default()
+        .with_name(topic_name(name))
+        .with_partition_data(partitions.map(data).collect());
+    ProduceRequest::default().with_acks(acks).with_timeout_ms(60_000).with_topic_data(vec![topic])
+}
+
+/// No partition refused its batch.
+pub(crate) fn assert_taken(answer: &ProduceResponse) {
+    let partitions = answer.responses.iter().flat_map(|topic| &topic.partition_responses);
+    let refused = partitions.filter(|partition| partition.error_code != 0).count();
+    assert_eq!(refused, 0, "partitions that refused their batch");
+}
+
+fn topic_name(name: &str) -> TopicName {
     TopicName(StrBytes::from_string(name.to_owned()))
 }
 

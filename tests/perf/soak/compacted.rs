@@ -12,9 +12,9 @@ use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer}
 use rdkafka::util::Timeout;
 use rdkafka::{ClientConfig, ClientContext, Offset, TopicPartitionList};
 
-use super::ledger::filling;
 use super::verdict::Verdict;
 use super::{COMPACTED, Load};
+use crate::text::text;
 
 const KEYS: u64 = 2000;
 const VALUE_BYTES: usize = 700;
@@ -66,7 +66,7 @@ fn write(load: &Load, rate: u32) -> Written {
         .set("linger.ms", "5")
         .create_with_context(Deliveries { load: load.clone(), failed: failed.clone() })
         .expect("a producer");
-    let mut value = filling(VALUE_BYTES);
+    let mut value = text(VALUE_BYTES);
     let (mut last, mut records) = (HashMap::new(), 0_u64);
     let (mut due, pause) = (Instant::now(), Duration::from_secs(1) / rate.max(1));
     while load.wait_until(due) {

@@ -16,6 +16,8 @@ use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer}
 use rdkafka::util::Timeout;
 use rdkafka::{ClientConfig, ClientContext};
 
+use crate::text::text;
+
 use super::verdict::Verdict;
 use super::{BY_SIZE, BY_TIME, Load, Topic};
 
@@ -176,7 +178,7 @@ fn produce(
     size_max: usize,
     pause: Duration,
 ) {
-    let filling = filling(size_max);
+    let filling = text(size_max);
     let mut numbers = HashMap::new();
     let mut due = Instant::now();
     let mut dice = u64::from(producer) + 1;
@@ -198,18 +200,6 @@ fn produce(
         client.send(record).map_err(|(error, _)| error).expect("a place in the queue");
     }
     client.flush(Timeout::After(Duration::from_secs(60))).expect("all are answered");
-}
-
-/// Bytes that compress about as well as text does.
-pub(super) fn filling(size: usize) -> Vec<u8> {
-    let mut state = 0x2545_f491_4f6c_dd1d_u64;
-    let mut letter = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        b'a' + u8::try_from(state % 16).expect("less than 16")
-    };
-    (0..size).map(|_| letter()).collect()
 }
 
 /// Two members that stay, and one that comes and goes: a rebalance every few seconds.

@@ -11,8 +11,8 @@ use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer}
 use rdkafka::util::Timeout;
 use rdkafka::{ClientConfig, ClientContext, Offset, TopicPartitionList};
 
-use super::ledger::filling;
 use super::{Load, PROBED};
+use crate::text::text;
 
 /// Ten thousand records a minute and more, so that p99.9 of a minute is made of ten.
 const PAUSE: Duration = Duration::from_millis(5);
@@ -92,7 +92,7 @@ fn send(load: &Load, clock: Clock) {
         .set("linger.ms", "0")
         .create_with_context(clock)
         .expect("a producer");
-    let mut value = filling(VALUE_BYTES);
+    let mut value = text(VALUE_BYTES);
     let mut due = Duration::ZERO;
     while load.wait_until(start + due) {
         let nanoseconds = u64::try_from(due.as_nanos()).expect("less than 500 years");
