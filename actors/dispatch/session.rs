@@ -2,6 +2,7 @@
 
 use super::fetch_read::Cursors;
 use super::fetch_session::FetchSessions;
+use crate::types::KafkaPrincipal;
 use std::net::SocketAddr;
 
 /// How clients of a listener are told to reach this broker.
@@ -24,6 +25,8 @@ pub struct Session {
     advertised: Advertised,
     local: SocketAddr,
     peer: SocketAddr,
+    /// Who the client is.
+    pub(super) principal: KafkaPrincipal,
     pub(super) fetch_sessions: FetchSessions,
     pub(super) cursors: Cursors,
 }
@@ -36,6 +39,7 @@ impl Session {
             advertised,
             local,
             peer,
+            principal: KafkaPrincipal::anonymous(),
             fetch_sessions: FetchSessions::default(),
             cursors: Cursors::default(),
         }
@@ -54,5 +58,11 @@ impl Session {
     #[must_use]
     pub fn client_host(&self) -> String {
         self.peer.ip().to_canonical().to_string()
+    }
+
+    /// Who the client is: anonymous unless it had to say so, and has.
+    #[must_use]
+    pub const fn principal(&self) -> &KafkaPrincipal {
+        &self.principal
     }
 }

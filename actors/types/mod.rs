@@ -6,6 +6,7 @@
 mod compression;
 mod ids;
 mod metrics;
+mod security;
 mod settings;
 mod time;
 mod topic_config;
@@ -19,6 +20,7 @@ pub use metrics::{
     JournalMetrics, Label, Labelled, Metric, MetricKind, MetricRow, MetricUnit, Metrics,
     RebalanceReason,
 };
+pub use security::KafkaPrincipal;
 pub use settings::{
     AdminListener, Bounds, BrokerConfigs, BrokerSettings, ConfigEntry, ConfigError, ConfigSource,
     ConfigSynonym, ConfigType, Effect, Endpoint, GROUP_CONFIGS, Given, GroupConfigRow, Listener,
