@@ -7,6 +7,7 @@
 //! more; requests that come meanwhile are decided after it.
 
 use super::error::ControllerError;
+use super::features;
 use super::handle::LogPosition;
 use super::machine::ControllerMachine;
 use super::ports::{ControllerParts, LogReport};
@@ -107,7 +108,7 @@ impl ControllerActor {
             Ok((machine, log_end)) => {
                 (self.log_end, self.flushed) = (log_end, log_end);
                 if self.open {
-                    self.parts.publisher.publish(machine.state().complete());
+                    self.parts.publisher.publish(machine.state().complete(), log_end);
                 }
                 self.mode = Mode::Running(Box::new(machine));
                 true
@@ -146,7 +147,10 @@ impl ControllerActor {
             let header = BatchHeader::parse(&batch).map_err(|error| error.to_string())?;
             log_end = header.next_offset();
         }
-        Ok((machine, log_end))
+        match features::missing_here(machine.state()) {
+            Some(lacking) => Err(lacking),
+            None => Ok((machine, log_end)),
+        }
     }
 
     fn ask(&mut self, ask: Ask) {
@@ -183,7 +187,7 @@ impl ControllerActor {
         while let Some(held) = self.held.pop_front_if(|held| held.until <= flushed) {
             let changes = held.delta.is_some();
             if let Some(delta) = held.delta {
-                self.parts.publisher.publish(delta);
+                self.parts.publisher.publish(delta, held.until);
             }
             self.open |= matches!(held.answer, Answer::Started(_));
             if changes || matches!(held.answer, Answer::TopicsDeclared(_)) {

@@ -50,7 +50,7 @@ impl RecordLog for Shared {
 }
 
 impl Publisher for Shared {
-    fn publish(&mut self, delta: ImageDelta) {
+    fn publish(&mut self, delta: ImageDelta, _: Offset) {
         self.0.borrow_mut().published.push(delta);
     }
 }

@@ -26,6 +26,8 @@ pub enum ControllerError {
     MetadataTopic,
     /// Configs that cannot be.
     Config(ConfigError),
+    /// A level of a feature that cannot be.
+    Feature(FeatureError),
     /// Counts or replicas that cannot be.
     Placement(PlacementError),
     /// More partitions or records in one request than one batch may hold.
@@ -79,6 +81,7 @@ impl ControllerError {
             | Self::NameAndId
             | Self::NameOfGivenId => ErrorCode::InvalidRequest,
             Self::Config(error) => error.code(),
+            Self::Feature(_) => ErrorCode::InvalidUpdateVersion,
             Self::Placement(error) => error.code(),
             Self::TooLarge => ErrorCode::PolicyViolation,
             Self::UnknownTopic(_) | Self::NoTopic(_) | Self::NoPartition(..) => {
@@ -110,6 +113,7 @@ impl fmt::Display for ControllerError {
                 write!(f, "Creation of internal topic __cluster_metadata is prohibited.")
             }
             Self::Config(error) => error.fmt(f),
+            Self::Feature(error) => error.fmt(f),
             Self::Placement(error) => error.fmt(f),
             Self::NoTopic(name) => {
                 write!(f, "Unable to find a topic named {}.", TopicName::shown(name))
@@ -239,6 +243,70 @@ impl fmt::Display for ConfigError {
                 f,
                 "Cluster-level min.insync.replicas cannot be removed while ELR is enabled."
             ),
+        }
+    }
+}
+
+/// A level that a feature cannot have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FeatureError {
+    /// The feature, as the request names it.
+    pub name: String,
+    /// The level.
+    pub level: i16,
+    /// Why not.
+    pub fault: FeatureFault,
+}
+
+/// What is wrong with a level.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FeatureFault {
+    /// Neither up nor down.
+    UpgradeType,
+    /// Below 0.
+    Negative,
+    /// This release has others.
+    Unsupported {
+        /// This broker.
+        node: i32,
+        /// Lowest level that it has.
+        min: i16,
+        /// Highest; 0 where it has nothing of the feature.
+        max: i16,
+    },
+    /// Down, where the request means up.
+    DowngradeUnasked,
+    /// Up, where the request means down.
+    DowngradeToNewer,
+    /// Not even Kafka has it.
+    Unknown,
+}
+
+impl fmt::Display for FeatureError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = TopicName::shown(&self.name);
+        write!(f, "Invalid update version {} for feature {name}. ", self.level)?;
+        match self.fault {
+            FeatureFault::UpgradeType => {
+                write!(f, "The controller does not support the given upgrade type.")
+            }
+            FeatureFault::Negative => write!(f, "A feature version cannot be less than 0."),
+            FeatureFault::Unsupported { node, max: 0, .. } => {
+                write!(f, "Local controller {node} does not support this feature.")
+            }
+            FeatureFault::Unsupported { node, min, max } if min == max => {
+                write!(f, "Local controller {node} only supports versions {min}")
+            }
+            FeatureFault::Unsupported { node, min, max } => {
+                write!(f, "Local controller {node} only supports versions {min}-{max}")
+            }
+            FeatureFault::DowngradeUnasked => write!(
+                f,
+                "Can't downgrade the version of this feature without setting the upgrade type to \
+                 either safe or unsafe downgrade."
+            ),
+            FeatureFault::DowngradeToNewer => write!(f, "Can't downgrade to a newer version."),
+            FeatureFault::Unknown => write!(f, "Feature {name} not found."),
         }
     }
 }

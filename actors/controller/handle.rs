@@ -6,7 +6,7 @@ use super::ports::{ControllerParts, LogReport};
 use super::request::{
     AlterConfigs, Answer, ConfigsAltered, CreatePartitions, CreateTopics, Declared, DeleteTopics,
     NewTopic, ProducerIdBlock, Reassignment, Request, StartBroker, Started, TopicCreated,
-    TopicDeleted,
+    TopicDeleted, UpdateFeatures,
 };
 use super::rules::ConfigResource;
 use crate::runtime::{Reply, start_local, start_on};
@@ -119,6 +119,13 @@ impl ControllerHandle {
         let (reply, answer) = Reply::new();
         self.0.do_send(AskPosition(reply));
         answer
+    }
+
+    /// UpdateFeatures.
+    pub fn update_features(&self, now: Now, request: UpdateFeatures) -> Pending<()> {
+        self.ask(now, Request::UpdateFeatures(request), |answer| {
+            if let Answer::FeaturesUpdated(result) = answer { Some(result) } else { None }
+        })
     }
 
     /// IncrementalAlterConfigs and AlterConfigs.

@@ -6,7 +6,7 @@ use super::records::{BrokerRecord, ConfigRecord, ProducerIdsRecord, Record};
 use super::request::{Answer, ProducerIdBlock, Request, StartBroker, Started};
 use super::rules::{ConfigResource, ConfigRules};
 use super::state::ClusterState;
-use super::{configs, reassignments, topics};
+use super::{configs, features, reassignments, topics};
 use crate::machine::{Decision, ReplicatedMachine};
 use crate::types::{MonoTime, Now, ProducerId};
 use std::fmt;
@@ -75,7 +75,7 @@ impl ControllerMachine {
     fn start_broker(&self, start: StartBroker) -> Decision<Record, Answer> {
         let known = self.state.brokers().get(&start.node);
         let term = known.map_or(0, |broker| broker.term + i32::from(!start.clean));
-        let mut records = Vec::new();
+        let mut records: Vec<Record> = features::at_start(&self.state).collect();
         if known.is_none_or(|broker| broker.term != term || broker.rack != start.rack) {
             let StartBroker { node, rack, .. } = start;
             records.push(Record::Broker(BrokerRecord { node, term, rack }));
@@ -143,6 +143,7 @@ impl ReplicatedMachine for ControllerMachine {
                 Decision { records: Vec::new(), answer: reassignments::alter(self, &asked) }
             }
             Request::AlterConfigs(alter) => configs::alter(self, alter),
+            Request::UpdateFeatures(update) => features::update(self, update),
             Request::ConfigsOf(resource) => Decision {
                 records: Vec::new(),
                 answer: Answer::Configs(self.state.configs_of(&resource)),

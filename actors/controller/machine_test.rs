@@ -160,7 +160,7 @@ fn the_whole_image_names_every_topic_and_config() {
     let image = cluster.state().complete();
 
     assert!(image.complete);
-    assert_eq!(image.changes.len(), 3, "two topics, the cluster's defaults: {image:?}");
+    assert_eq!(image.changes.len(), 4, "features, the cluster's defaults, two topics: {image:?}");
 }
 
 #[test]

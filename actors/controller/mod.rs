@@ -15,6 +15,7 @@
 mod actor;
 mod configs;
 mod error;
+mod features;
 mod handle;
 mod internal;
 mod machine;
@@ -45,7 +46,8 @@ mod testing;
 mod topics_test;
 
 pub use actor::ControllerActor;
-pub use error::{ConfigError, ControllerError, PlacementError};
+pub use error::{ConfigError, ControllerError, FeatureError, FeatureFault, PlacementError};
+pub use features::{FEATURES, Feature};
 pub use handle::{ControllerHandle, LogPosition, Pending, fresh_topic_id};
 pub use internal::internal_topic;
 pub use machine::{ControllerMachine, ControllerSettings, PRODUCER_ID_BLOCK};
@@ -53,13 +55,14 @@ pub use metadata_log::MetadataLog;
 pub use ports::{ControllerParts, LogReport, Publisher, RecordLog, RecordLogError};
 pub use publish::{RegistryPublisher, TopicWatcher};
 pub use records::{
-    BrokerRecord, ConfigRecord, PartitionRecord, ProducerIdsRecord, Record, RecordError,
-    RemoveTopicRecord, TopicRecord, decode_batch, encode_batch,
+    BrokerRecord, ConfigRecord, FeatureRecord, PartitionRecord, ProducerIdsRecord, Record,
+    RecordError, RemoveTopicRecord, TopicRecord, decode_batch, encode_batch,
 };
 pub use request::{
     AlterConfigs, Answer, ConfigChange, ConfigOperation, ConfigsAltered, CreatePartitions,
-    CreateTopics, Declared, DeleteTopics, MorePartitions, NewTopic, ProducerIdBlock, Reassignment,
-    Request, ResourceAlteration, StartBroker, Started, TopicCreated, TopicDeleted, TopicRef,
+    CreateTopics, Declared, DeleteTopics, FeatureUpdate, MorePartitions, NewTopic, ProducerIdBlock,
+    Reassignment, Request, ResourceAlteration, StartBroker, Started, TopicCreated, TopicDeleted,
+    TopicRef, UpdateFeatures,
 };
 pub use rules::{ConfigResource, ConfigRules, ResourceKind};
 pub use settings_rules::SettingsRules;

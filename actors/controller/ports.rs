@@ -4,6 +4,7 @@ use super::machine::ControllerSettings;
 use super::rules::ConfigRules;
 use super::state::ImageDelta;
 use crate::storage::LogNews;
+use crate::types::Offset;
 use crate::wire::StampedBatch;
 use actix::Message;
 use bytes::Bytes;
@@ -40,8 +41,9 @@ impl std::error::Error for RecordLogError {}
 /// Who is told what changed, before anybody hears an answer about it: starts and stops partitions,
 /// swaps the image. Must not block.
 pub trait Publisher {
-    /// Takes what changed. The first delta of a process is complete.
-    fn publish(&mut self, delta: ImageDelta);
+    /// Takes what changed, and the end of the log that it makes the image the fold of. The first
+    /// delta of a process is complete.
+    fn publish(&mut self, delta: ImageDelta, log_end: Offset);
 }
 
 /// News of the metadata log.

@@ -3,7 +3,7 @@
 use super::ports::Publisher;
 use super::state::{Change, ImageDelta, TopicState};
 use crate::registry::{ImageWriter, TopicDescription, TopicImage};
-use crate::types::{NodeId, TopicName, Uuid};
+use crate::types::{NodeId, Offset, TopicName, Uuid};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
@@ -52,9 +52,10 @@ impl RegistryPublisher {
     fn remove_unnamed(&mut self, changes: &[Change]) {
         let named = changes.iter().filter_map(|change| match change {
             Change::Topic(topic) => Some(topic.id),
-            Change::TopicRemoved { .. } | Change::BrokerConfigs(..) | Change::GroupConfigs(..) => {
-                None
-            }
+            Change::TopicRemoved { .. }
+            | Change::Features(_)
+            | Change::BrokerConfigs(..)
+            | Change::GroupConfigs(..) => None,
         });
         let named: BTreeSet<Uuid> = named.collect();
         for id in self.writer.topics() {
@@ -66,7 +67,7 @@ impl RegistryPublisher {
 }
 
 impl Publisher for RegistryPublisher {
-    fn publish(&mut self, delta: ImageDelta) {
+    fn publish(&mut self, delta: ImageDelta, log_end: Offset) {
         if delta.complete {
             self.remove_unnamed(&delta.changes);
         }
@@ -82,6 +83,7 @@ impl Publisher for RegistryPublisher {
                     self.writer.remove(id);
                     went.push(name);
                 }
+                Change::Features(features) => self.writer.finalize(features),
                 Change::BrokerConfigs(node, configs) => {
                     match node {
                         None => self.of_all = configs,
@@ -95,7 +97,7 @@ impl Publisher for RegistryPublisher {
                 Change::GroupConfigs(..) => {}
             }
         }
-        self.writer.show();
+        self.writer.show(log_end);
         if delta.complete {
             self.writer.remove_orphans();
         }

@@ -26,6 +26,8 @@ use std::fmt;
 /// A change of the cluster's hard state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Record {
+    /// The cluster uses a feature at another level.
+    Feature(FeatureRecord),
     /// A broker is registered, or has started again.
     Broker(BrokerRecord),
     /// A topic is made; its partitions follow in the same batch.
@@ -38,6 +40,15 @@ pub enum Record {
     Config(ConfigRecord),
     /// Producer ids below `next` belong to somebody.
     ProducerIds(ProducerIdsRecord),
+}
+
+/// See [`Record::Feature`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FeatureRecord {
+    /// Kafka's name of it.
+    pub name: String,
+    /// Its level; 0: not used.
+    pub level: i16,
 }
 
 /// See [`Record::Broker`].
@@ -147,12 +158,19 @@ impl std::error::Error for RecordError {}
 
 /// Numbers of the kinds; gaps belong to records that a later stage writes.
 mod kind {
+    pub(super) const FEATURE: u16 = 1;
     pub(super) const BROKER: u16 = 2;
     pub(super) const TOPIC: u16 = 6;
     pub(super) const REMOVE_TOPIC: u16 = 7;
     pub(super) const PARTITION: u16 = 8;
     pub(super) const CONFIG: u16 = 9;
     pub(super) const PRODUCER_IDS: u16 = 15;
+}
+
+#[derive(Encode, Decode)]
+struct StoredFeature1 {
+    name: String,
+    level: i16,
 }
 
 #[derive(Encode, Decode)]
@@ -222,6 +240,9 @@ pub fn decode_batch(batch: &[u8]) -> Result<Vec<Record>, RecordError> {
 
 fn encode(record: &Record) -> Vec<u8> {
     match record {
+        Record::Feature(FeatureRecord { name, level }) => {
+            frame(kind::FEATURE, &StoredFeature1 { name: name.clone(), level: *level })
+        }
         Record::Broker(BrokerRecord { node, term, rack }) => {
             frame(kind::BROKER, &StoredBroker1 { node: node.0, term: *term, rack: rack.clone() })
         }
@@ -289,6 +310,10 @@ fn decode(value: &[u8]) -> Result<Record, RecordError> {
         return Err(RecordError::Unknown { kind, version });
     }
     match kind {
+        kind::FEATURE => {
+            let StoredFeature1 { name, level } = read(kind, body)?;
+            Ok(Record::Feature(FeatureRecord { name, level }))
+        }
         kind::BROKER => {
             let StoredBroker1 { node, term, rack } = read(kind, body)?;
             Ok(Record::Broker(BrokerRecord { node: NodeId(node), term, rack }))

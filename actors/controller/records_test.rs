@@ -13,6 +13,7 @@ fn one_of_each() -> Vec<Record> {
         Record::Config(ConfigRecord { resource, name, value })
     };
     vec![
+        Record::Feature(FeatureRecord { name: "group.version".to_owned(), level: 1 }),
         Record::Broker(BrokerRecord { node: NodeId(1), term: 3, rack: Some("r1".to_owned()) }),
         Record::Topic(TopicRecord { id, name: name.clone() }),
         Record::Partition(PartitionRecord {
@@ -37,7 +38,8 @@ fn one_of_each() -> Vec<Record> {
 
 /// Values of [`one_of_each`] as the first release wrote them: a change of the code that changes
 /// one of these lines would not read the logs that are out there.
-const GOLDEN: [&str; 9] = [
+const GOLDEN: [&str; 10] = [
+    "00010001 0d 67726f75702e76657273696f6e 02",
     "00020001 02 06 01 02 7231",
     "00060001 fe ffeeddccbbaa99887766554433221100 06 6f7264657273",
     "00080001 fe ffeeddccbbaa99887766554433221100 04 02 02 04 01 02 02 08 0a",
@@ -81,7 +83,7 @@ fn records_of_the_first_release_are_read() {
 fn one_decision_is_one_batch_with_an_offset_for_each_record() {
     let header = BatchHeader::parse(&encode_batch(&one_of_each(), Timestamp(7))).unwrap();
 
-    assert_eq!((header.record_count, header.last_offset_delta), (9, 8));
+    assert_eq!((header.record_count, header.last_offset_delta), (10, 9));
     assert_eq!((header.producer_id, header.attributes), (-1, 0));
 }
 

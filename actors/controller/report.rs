@@ -17,6 +17,7 @@ pub(super) fn report(answer: &Answer) {
             }
         }
         Answer::ConfigsAltered(results) => results.iter().for_each(altered),
+        Answer::FeaturesUpdated(_) => log::info!("levels of features changed"),
         Answer::Started(_)
         | Answer::Reassigned(_)
         | Answer::Configs(_)

@@ -22,6 +22,8 @@ pub enum Request {
     CreatePartitions(CreatePartitions),
     /// Move partitions' replicas, or give moves up.
     Reassign(Vec<Reassignment>),
+    /// Change levels of features.
+    UpdateFeatures(UpdateFeatures),
     /// Change dynamic configs.
     AlterConfigs(AlterConfigs),
     /// The dynamic configs of a resource.
@@ -50,6 +52,8 @@ pub enum Answer {
     PartitionsCreated(Vec<(String, Result<(), ControllerError>)>),
     /// To [`Request::Reassign`], in the request's order.
     Reassigned(Vec<Result<(), ControllerError>>),
+    /// To [`Request::UpdateFeatures`].
+    FeaturesUpdated(Result<(), ControllerError>),
     /// To [`Request::AlterConfigs`], in the request's order.
     ConfigsAltered(Vec<ConfigsAltered>),
     /// To [`Request::ConfigsOf`]; empty if nothing is set.
@@ -215,6 +219,28 @@ pub struct MorePartitions {
     pub count: i32,
     /// Replicas of each partition that is added, if the requester chose them.
     pub assignments: Option<Vec<Vec<NodeId>>>,
+}
+
+/// UpdateFeatures (key 57).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UpdateFeatures {
+    /// The features; all of them or none.
+    pub updates: Vec<FeatureUpdate>,
+    /// Check everything, change nothing.
+    pub validate_only: bool,
+    /// The broker that was asked.
+    pub node: NodeId,
+}
+
+/// A feature that is to have another level.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FeatureUpdate {
+    /// Its name.
+    pub name: String,
+    /// The level; 0: not used any more.
+    pub level: i16,
+    /// `FeatureUpdate.UpgradeType` of Kafka: whether this may be down.
+    pub upgrade_type: i8,
 }
 
 /// IncrementalAlterConfigs (key 44), or AlterConfigs (key 33).

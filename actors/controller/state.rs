@@ -8,8 +8,8 @@
 //! as every change of a partition does.
 
 use super::records::{
-    BrokerRecord, ConfigRecord, PartitionRecord, ProducerIdsRecord, Record, RemoveTopicRecord,
-    TopicRecord,
+    BrokerRecord, ConfigRecord, FeatureRecord, PartitionRecord, ProducerIdsRecord, Record,
+    RemoveTopicRecord, TopicRecord,
 };
 use super::rules::ConfigResource;
 use crate::types::{LeaderEpoch, NodeId, TopicName, Uuid};
@@ -56,6 +56,8 @@ pub struct BrokerState {
 /// Everything that a restart must know.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClusterState {
+    // By Kafka's names; those that are not used are not in it.
+    features: Arc<BTreeMap<String, i16>>,
     brokers: BTreeMap<NodeId, BrokerState>,
     topics: BTreeMap<TopicName, Arc<TopicState>>,
     names: BTreeMap<Uuid, TopicName>,
@@ -88,6 +90,8 @@ pub enum Change {
         /// Its id.
         id: Uuid,
     },
+    /// All features that the cluster uses, with their levels.
+    Features(Arc<BTreeMap<String, i16>>),
     /// All dynamic configs of a broker (`None`: the default of all), empty if there are none.
     BrokerConfigs(Option<NodeId>, Arc<BTreeMap<String, String>>),
     /// All dynamic configs of a group, empty if there are none.
@@ -95,6 +99,12 @@ pub enum Change {
 }
 
 impl ClusterState {
+    /// Features that the cluster uses, and their levels.
+    #[must_use]
+    pub const fn features(&self) -> &Arc<BTreeMap<String, i16>> {
+        &self.features
+    }
+
     /// Registered brokers.
     #[must_use]
     pub const fn brokers(&self) -> &BTreeMap<NodeId, BrokerState> {
@@ -157,7 +167,8 @@ impl ClusterState {
     pub fn complete(&self) -> ImageDelta {
         let configs = self.configs.keys().filter_map(|resource| self.config_change(resource));
         let topics = self.topics.values().map(|topic| Change::Topic(Arc::clone(topic)));
-        ImageDelta { complete: true, changes: configs.chain(topics).collect() }
+        let features = std::iter::once(Change::Features(self.features.clone()));
+        ImageDelta { complete: true, changes: features.chain(configs).chain(topics).collect() }
     }
 
     fn config_change(&self, resource: &ConfigResource) -> Option<Change> {
@@ -173,10 +184,12 @@ impl ClusterState {
     #[must_use]
     pub fn changes_of(&self, records: &[Record]) -> ImageDelta {
         let mut changes = Vec::new();
+        let mut features = false;
         let mut topics = BTreeSet::new();
         let mut resources = BTreeSet::new();
         for record in records {
             match record {
+                Record::Feature(_) => features = true,
                 Record::Topic(TopicRecord { id, .. })
                 | Record::Partition(PartitionRecord { topic_id: id, .. }) => {
                     topics.insert(*id);
@@ -191,6 +204,9 @@ impl ClusterState {
                 Record::Broker(_) => topics.extend(self.names.keys().copied()),
                 Record::ProducerIds(_) => {}
             }
+        }
+        if features {
+            changes.push(Change::Features(self.features.clone()));
         }
         for resource in &resources {
             if let ConfigResource::Topic(name) = resource {
@@ -207,12 +223,21 @@ impl ClusterState {
     /// Applies one record: assigns, never decides.
     pub fn replay(&mut self, record: &Record) {
         match record {
+            Record::Feature(record) => self.replay_feature(record),
             Record::Broker(record) => self.replay_broker(record),
             Record::Topic(record) => self.replay_topic(record),
             Record::RemoveTopic(record) => self.replay_remove_topic(record),
             Record::Partition(record) => self.replay_partition(record),
             Record::Config(record) => self.replay_config(record),
             Record::ProducerIds(ProducerIdsRecord { next }) => self.next_producer_id = *next,
+        }
+    }
+
+    fn replay_feature(&mut self, FeatureRecord { name, level }: &FeatureRecord) {
+        let features = Arc::make_mut(&mut self.features);
+        match level {
+            0 => drop(features.remove(name)),
+            level => drop(features.insert(name.clone(), *level)),
         }
     }
 

@@ -15,7 +15,7 @@ use kafka_protocol::messages::{
     LeaveGroupResponse, ListConfigResourcesResponse, ListGroupsResponse, ListOffsetsResponse,
     ListPartitionReassignmentsResponse, ListTransactionsResponse, MetadataResponse,
     OffsetCommitResponse, OffsetDeleteResponse, OffsetFetchResponse, OffsetForLeaderEpochResponse,
-    ProduceResponse, SyncGroupResponse,
+    ProduceResponse, SyncGroupResponse, UpdateFeaturesResponse,
 };
 
 /// An answer whose error codes are known.
@@ -83,6 +83,7 @@ error_codes! {
     OffsetForLeaderEpochResponse: topics/partitions/error_code;
     ProduceResponse: responses/partition_responses/error_code;
     SyncGroupResponse: error_code;
+    UpdateFeaturesResponse: error_code, results/error_code;
 }
 
 #[cfg(test)]

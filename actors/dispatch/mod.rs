@@ -54,6 +54,7 @@ mod session;
 mod sync_group;
 mod table;
 mod texts;
+mod update_features;
 
 pub use answer::{Closed, Frame, Pending, Polled};
 pub use fetch_session::FetchSessionSlots;

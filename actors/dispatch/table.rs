@@ -12,6 +12,7 @@ use super::{
     incremental_alter_configs, init_producer_id, join_group, leave_group, list_config_resources,
     list_groups, list_offsets, list_partition_reassignments, list_transactions, metadata,
     offset_commit, offset_delete, offset_fetch, offset_for_leader_epoch, produce, sync_group,
+    update_features,
 };
 use crate::wire::{RequestHead, decode, encode_response};
 use bytes::Bytes;
@@ -25,7 +26,7 @@ use kafka_protocol::messages::{
     LeaveGroupRequest, ListConfigResourcesRequest, ListGroupsRequest, ListOffsetsRequest,
     ListPartitionReassignmentsRequest, ListTransactionsRequest, MetadataRequest,
     OffsetCommitRequest, OffsetDeleteRequest, OffsetFetchRequest, OffsetForLeaderEpochRequest,
-    ProduceRequest, SyncGroupRequest,
+    ProduceRequest, SyncGroupRequest, UpdateFeaturesRequest,
 };
 use kafka_protocol::protocol::{Message, Request, VersionRange};
 
@@ -142,6 +143,7 @@ apis! {
     ListPartitionReassignments ListPartitionReassignmentsRequest 0..=0 => list_partition_reassignments::start;
     OffsetDelete OffsetDeleteRequest 0..=0 => offset_delete::start;
     DescribeQuorum DescribeQuorumRequest 0..=2 => describe_quorum::start;
+    UpdateFeatures UpdateFeaturesRequest 0..=2 => update_features::start;
     DescribeCluster DescribeClusterRequest 0..=2 => describe_cluster::start;
     DescribeProducers DescribeProducersRequest 0..=0 => describe_producers::start;
     ListTransactions ListTransactionsRequest 0..=1 => list_transactions::start;

@@ -1,7 +1,7 @@
 //! The image, and its swap.
 
 use crate::partition::Partition;
-use crate::types::{BrokerConfigs, LeaderEpoch, TopicConfig, TopicName, Uuid};
+use crate::types::{BrokerConfigs, LeaderEpoch, Offset, TopicConfig, TopicName, Uuid};
 use arc_swap::{ArcSwap, Guard};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -55,6 +55,10 @@ pub struct MetadataImage {
     pub ids: BTreeMap<Uuid, Arc<TopicImage>>,
     /// The broker's configs, static and dynamic.
     pub configs: Arc<BrokerConfigs>,
+    /// Features that the cluster uses, and their levels.
+    pub features: Arc<BTreeMap<String, i16>>,
+    /// End of the metadata log that this is the fold of.
+    pub log_end: Offset,
     /// Raised with each swap.
     pub generation: u64,
 }
@@ -62,8 +66,15 @@ pub struct MetadataImage {
 impl MetadataImage {
     /// An empty cluster.
     #[must_use]
-    pub const fn new(configs: Arc<BrokerConfigs>) -> Self {
-        Self { topics: BTreeMap::new(), ids: BTreeMap::new(), configs, generation: 0 }
+    pub fn new(configs: Arc<BrokerConfigs>) -> Self {
+        Self {
+            topics: BTreeMap::new(),
+            ids: BTreeMap::new(),
+            configs,
+            features: Arc::default(),
+            log_end: Offset::ZERO,
+            generation: 0,
+        }
     }
 
     /// The topic of a name from the wire, which may be one that no topic could have.

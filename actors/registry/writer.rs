@@ -4,7 +4,7 @@ use super::{Arbiters, MetadataImage, PartitionImage, Registry, TopicImage};
 use crate::partition::{Partition, PartitionSettings, PartitionStart};
 use crate::runtime::Clock;
 use crate::storage::{LogPolicy, Storage};
-use crate::types::{BrokerConfigs, LeaderEpoch, LogId, TopicConfig, TopicName, Uuid};
+use crate::types::{BrokerConfigs, LeaderEpoch, LogId, Offset, TopicConfig, TopicName, Uuid};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -49,9 +49,10 @@ impl ImageWriter {
         Self { registry, storage, arbiters, settings, may_compact, clock, next }
     }
 
-    /// Shows everything that was changed.
-    pub fn show(&mut self) {
+    /// Shows everything that was changed; the image is the fold of the log up to `log_end` then.
+    pub fn show(&mut self, log_end: Offset) {
         self.next.generation += 1;
+        self.next.log_end = log_end;
         self.registry.swap(self.next.clone());
     }
 
@@ -123,6 +124,11 @@ impl ImageWriter {
                 self.storage.delete(&log, Box::new(|| {}));
             }
         }
+    }
+
+    /// Puts other levels of features in force.
+    pub fn finalize(&mut self, features: Arc<BTreeMap<String, i16>>) {
+        self.next.features = features;
     }
 
     /// Puts other broker configs in force, and with them the defaults of every topic.

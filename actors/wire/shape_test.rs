@@ -19,7 +19,7 @@ use kafka_protocol::messages::{
     LeaveGroupRequest, ListConfigResourcesRequest, ListGroupsRequest, ListOffsetsRequest,
     ListPartitionReassignmentsRequest, ListTransactionsRequest, MetadataRequest,
     OffsetCommitRequest, OffsetDeleteRequest, OffsetFetchRequest, OffsetForLeaderEpochRequest,
-    ProduceRequest, SyncGroupRequest,
+    ProduceRequest, SyncGroupRequest, UpdateFeaturesRequest,
 };
 use kafka_protocol::protocol::HeaderVersion;
 use std::fmt::Debug;
@@ -37,7 +37,8 @@ macro_rules! for_each_request {
             OffsetDeleteRequest, DeleteRecordsRequest,
             AlterConfigsRequest, DescribeLogDirsRequest, ElectLeadersRequest,
             ListConfigResourcesRequest, DescribeTopicPartitionsRequest, ListTransactionsRequest,
-            DescribeProducersRequest, DescribeQuorumRequest, AlterPartitionReassignmentsRequest)
+            DescribeProducersRequest, DescribeQuorumRequest, AlterPartitionReassignmentsRequest,
+            UpdateFeaturesRequest)
     };
     ($function:ident: $($request:ident),+) => { $($function::<$request>();)+ };
 }

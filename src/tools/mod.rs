@@ -19,6 +19,7 @@ mod delete_records;
 mod dump;
 #[cfg(test)]
 mod fake_broker;
+mod features;
 mod groups;
 mod health;
 mod log_dirs;
@@ -176,6 +177,13 @@ static TOOLS: &[Row] = &[
         "Delete records up to an offset",
         true,
         delete_records::run,
+        Complaint::Plain(""),
+    ),
+    row(
+        ("kafka-features", None),
+        "Print or change the levels of the cluster's features",
+        true,
+        features::run,
         Complaint::Plain(""),
     ),
     row(

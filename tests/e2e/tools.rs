@@ -174,6 +174,40 @@ fn a_link_to_the_binary_is_the_tool_that_it_is_called() {
 }
 
 #[test]
+fn features_are_told_and_refused_as_by_apache_kafkas_tool() {
+    let mut broker = Broker::start(&[]);
+    let shell = Shell::new();
+    let server = broker.address().to_string();
+    let features = |words: &[&str]| {
+        let start = ["kafka-features", "--bootstrap-server", &server];
+        shell.run(&[&start[..], words].concat(), "")
+    };
+    // Our range is narrower; the line is the recorded one otherwise.
+    let recorded = transcript("cluster.txt");
+    let mut lines = recorded.iter().flat_map(|recorded| &recorded.out);
+    let line = lines.find(|line| line.starts_with("Feature: metadata.version ")).expect("a line");
+    let line = pattern(&line.replace("3.3-IV3", "4.3-IV0"));
+
+    let described = features(&["describe"]);
+    let kept = features(&["upgrade", "--metadata", "4.3-IV0"]);
+    let refused = features(&["upgrade", "--feature", "group.version=1"]);
+    broker.stop();
+    broker.start_again();
+    let described_again = features(&["describe"]);
+
+    for described in [described, described_again] {
+        assert_eq!((described.code, described.out.lines().count()), (Some(0), 1), "{described:?}");
+        assert!(line.is_match(&comparable(described.out.trim())), "{described:?}");
+    }
+    assert_eq!((kept.code, &*kept.out), (Some(0), "metadata.version was upgraded to 30.\n"));
+    let why = "Could not upgrade group.version to 1. The update failed for all features since the \
+               following feature had an error: Invalid update version 1 for feature group.version. \
+               Local controller 1 does not support this feature.\n";
+    assert_eq!((refused.code, &*refused.out), (Some(1), why));
+    assert!(refused.err.contains("1 out of 1 operation(s) failed."), "{}", refused.err);
+}
+
+#[test]
 fn every_tool_explains_itself() {
     let shell = Shell::new();
     for tool in ["topics", "groups", "configs", "produce", "consume", "offsets", "dump", "health"] {

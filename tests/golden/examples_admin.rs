@@ -9,10 +9,11 @@ use kafka_protocol::messages::describe_producers_request::TopicRequest as TopicO
 use kafka_protocol::messages::describe_quorum_request::{PartitionData, TopicData};
 use kafka_protocol::messages::describe_topic_partitions_request::{Cursor, TopicRequest};
 use kafka_protocol::messages::elect_leaders_request::TopicPartitions;
+use kafka_protocol::messages::update_features_request::FeatureUpdateKey;
 use kafka_protocol::messages::{
     AlterPartitionReassignmentsRequest, BrokerId, DescribeLogDirsRequest, DescribeProducersRequest,
     DescribeQuorumRequest, DescribeTopicPartitionsRequest, ElectLeadersRequest,
-    ListConfigResourcesRequest, ListTransactionsRequest, ProducerId,
+    ListConfigResourcesRequest, ListTransactionsRequest, ProducerId, UpdateFeaturesRequest,
 };
 
 pub(super) fn add_all(all: &mut Vec<Example>) {
@@ -24,6 +25,7 @@ pub(super) fn add_all(all: &mut Vec<Example>) {
     add(all, describe_producers);
     add(all, describe_quorum);
     add(all, alter_partition_reassignments);
+    add(all, update_features);
 }
 
 fn describe_log_dirs(_: i16) -> DescribeLogDirsRequest {
@@ -72,6 +74,18 @@ fn describe_quorum(_: i16) -> DescribeQuorumRequest {
         .with_topic_name(topic())
         .with_partitions(vec![partition(0), partition(1)]);
     DescribeQuorumRequest::default().with_topics(vec![topic.clone(), topic])
+}
+
+fn update_features(version: i16) -> UpdateFeaturesRequest {
+    let feature = FeatureUpdateKey::default()
+        .with_feature(text("metadata.version"))
+        .with_max_version_level(30)
+        .with_allow_downgrade(version < 1)
+        .with_upgrade_type(if version >= 1 { 2 } else { 1 });
+    UpdateFeaturesRequest::default()
+        .with_timeout_ms(30_000)
+        .with_feature_updates(vec![feature.clone(), feature])
+        .with_validate_only(version >= 1)
 }
 
 fn alter_partition_reassignments(version: i16) -> AlterPartitionReassignmentsRequest {

@@ -11,7 +11,7 @@ use kafka_protocol::messages::{
     LeaveGroupRequest, ListConfigResourcesRequest, ListGroupsRequest, ListOffsetsRequest,
     ListPartitionReassignmentsRequest, ListTransactionsRequest, MetadataRequest,
     OffsetCommitRequest, OffsetDeleteRequest, OffsetFetchRequest, OffsetForLeaderEpochRequest,
-    ProduceRequest, RequestHeader, SyncGroupRequest,
+    ProduceRequest, RequestHeader, SyncGroupRequest, UpdateFeaturesRequest,
 };
 use kafka_protocol::protocol::{Encodable, Request};
 use ottla_actors::wire::{DecodeError, FrameError, RequestHead, decode};
@@ -99,5 +99,5 @@ decode_by_key! {
     DescribeClusterRequest DeleteGroupsRequest OffsetDeleteRequest DeleteRecordsRequest
     AlterConfigsRequest DescribeLogDirsRequest ElectLeadersRequest ListConfigResourcesRequest
     DescribeTopicPartitionsRequest ListTransactionsRequest DescribeProducersRequest
-    DescribeQuorumRequest AlterPartitionReassignmentsRequest
+    DescribeQuorumRequest AlterPartitionReassignmentsRequest UpdateFeaturesRequest
 }

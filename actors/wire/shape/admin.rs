@@ -29,11 +29,13 @@ use kafka_protocol::messages::incremental_alter_configs_request::{
     AlterConfigsResource, AlterableConfig,
 };
 use kafka_protocol::messages::list_partition_reassignments_request::ListPartitionReassignmentsTopics;
+use kafka_protocol::messages::update_features_request::FeatureUpdateKey;
 use kafka_protocol::messages::{
     AlterConfigsRequest, AlterPartitionReassignmentsRequest, CreatePartitionsRequest,
     CreateTopicsRequest, DeleteRecordsRequest, DeleteTopicsRequest, DescribeConfigsRequest,
     DescribeLogDirsRequest, DescribeQuorumRequest, ElectLeadersRequest,
     IncrementalAlterConfigsRequest, ListConfigResourcesRequest, ListPartitionReassignmentsRequest,
+    UpdateFeaturesRequest,
 };
 
 pub(super) const SHAPES: &[Shape] = &[
@@ -177,6 +179,22 @@ pub(super) const SHAPES: &[Shape] = &[
                     ),
                 ],
             ),
+        ],
+    ),
+    Shape::of::<UpdateFeaturesRequest>(
+        0,
+        &[
+            int32("timeout_ms"),
+            list::<FeatureUpdateKey>(
+                "feature_updates",
+                &[
+                    text("feature"),
+                    int16("max_version_level"),
+                    boolean("allow_downgrade").until(0),
+                    int8("upgrade_type").from(1),
+                ],
+            ),
+            boolean("validate_only").from(1),
         ],
     ),
     Shape::of::<DescribeQuorumRequest>(

@@ -9,6 +9,7 @@ use tempfile::TempDir;
 use super::{Broker, PATIENCE, Subprocess, scratch};
 
 /// What a command said and how it ended.
+#[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) code: Option<i32>,
     pub(crate) out: String,
