@@ -26,18 +26,16 @@ pub(super) fn start(
 }
 
 fn answer(image: &MetadataImage, request: &ElectLeadersRequest) -> ElectLeadersResponse {
-    let unavailable = match request.election_type {
-        PREFERRED => ErrorCode::PreferredLeaderNotAvailable,
-        UNCLEAN => ErrorCode::EligibleLeadersNotAvailable,
-        other => return refuse(request, other),
-    };
+    let election_type = request.election_type;
+    if election_type != PREFERRED && election_type != UNCLEAN {
+        return refuse(request, election_type);
+    }
     let mut texts = Texts::new();
     let elect = |topic: &str, partition| match leads(image, topic, partition) {
-        Ok(true) => {
-            let error = ErrorCode::ElectionNotNeeded;
-            (error, texts.take(|| error.to_string()))
+        Ok(leads) => {
+            let (error, text) = outcome(election_type, leads);
+            (error, texts.take(|| text.to_owned()))
         }
-        Ok(false) => (unavailable, texts.take(|| unavailable.to_string())),
         Err(missing) => {
             let missing = || missing.to_string(topic, partition);
             (ErrorCode::UnknownTopicOrPartition, texts.take(missing))
@@ -48,6 +46,18 @@ fn answer(image: &MetadataImage, request: &ElectLeadersRequest) -> ElectLeadersR
         None => everywhere(image, elect),
     };
     ElectLeadersResponse::default().with_replica_election_results(results)
+}
+
+/// Where there is one replica nobody else can be elected; in Kafka's words.
+const fn outcome(election_type: i8, leads: bool) -> (ErrorCode, &'static str) {
+    if leads {
+        (ErrorCode::ElectionNotNeeded, "Leader election not needed for topic partition.")
+    } else if election_type == PREFERRED {
+        (ErrorCode::PreferredLeaderNotAvailable, "The preferred leader was not available.")
+    } else {
+        let text = "Eligible topic partition leaders are not available.";
+        (ErrorCode::EligibleLeadersNotAvailable, text)
+    }
 }
 
 /// What there is none of.
@@ -152,6 +162,20 @@ mod tests {
             assert_eq!((answer.error_code, told.partition_id, told.error_code), (0, 3, 3));
             assert_eq!(told.error_message.as_deref(), Some("No such topic as missing"));
         }
+    }
+
+    #[test]
+    fn a_partition_with_one_replica_is_told_of_in_kafkas_words() {
+        let told = |election_type, leads| {
+            let (error, text) = outcome(election_type, leads);
+            (error.code(), text)
+        };
+
+        let not_needed = (84, "Leader election not needed for topic partition.");
+        assert_eq!([told(PREFERRED, true), told(UNCLEAN, true)], [not_needed, not_needed]);
+        assert_eq!(told(PREFERRED, false), (80, "The preferred leader was not available."));
+        let eligible = "Eligible topic partition leaders are not available.";
+        assert_eq!(told(UNCLEAN, false), (83, eligible));
     }
 
     #[test]
