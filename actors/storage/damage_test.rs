@@ -4,6 +4,7 @@ use super::store_test::{bases, fill, id, listen, open, settle};
 use super::*;
 use crate::wire::BatchHeader;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// Batches of the log that is damaged.
@@ -32,15 +33,18 @@ fn killed() -> (tempfile::TempDir, PathBuf) {
     (dir, copy)
 }
 
+/// Copies a folder that is in use: the index makes and removes files meanwhile.
 fn copy_dir(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
+    let gone = |error: std::io::Error| assert_eq!(error.kind(), ErrorKind::NotFound);
+    let entries = fs::read_dir(from).map_err(gone);
+    for entry in entries.into_iter().flatten() {
         let (entry, target) = (entry.unwrap().path(), to);
         let target = target.join(entry.file_name().unwrap());
         if entry.is_dir() {
             copy_dir(&entry, &target);
         } else {
-            fs::copy(&entry, target).unwrap();
+            fs::copy(&entry, target).map_err(gone).unwrap_or_default();
         }
     }
 }
