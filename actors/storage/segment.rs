@@ -175,12 +175,35 @@ impl Segment {
 #[derive(Debug)]
 pub(super) struct Handles {
     max: usize,
-    open: Mutex<VecDeque<Weak<Segment>>>,
+    open: Mutex<Open>,
+}
+
+#[derive(Debug)]
+struct Open {
+    /// In the order of their being opened, and given a second chance.
+    segments: VecDeque<Weak<Segment>>,
+    /// With so many entries those of segments that are gone are dropped: each keeps a segment's
+    /// place in memory, and the budget may never be reached.
+    sweep_at: usize,
+}
+
+/// Fewer entries than this are not worth a look at all of them.
+const SWEEP_MIN: usize = 256;
+
+impl Open {
+    fn push(&mut self, segment: &Arc<Segment>) {
+        if self.segments.len() >= self.sweep_at {
+            self.segments.retain(|segment| segment.strong_count() > 0);
+            self.sweep_at = SWEEP_MIN.max(2 * self.segments.len());
+        }
+        self.segments.push_back(Arc::downgrade(segment));
+    }
 }
 
 impl Handles {
     pub(super) fn new(max: usize) -> Self {
-        Self { max: max.max(1), open: Mutex::new(VecDeque::new()) }
+        let open = Open { segments: VecDeque::new(), sweep_at: SWEEP_MIN };
+        Self { max: max.max(1), open: Mutex::new(open) }
     }
 
     /// The segment's file, opened if need be.
@@ -210,12 +233,12 @@ impl Handles {
 
     fn opened(&self, segment: &Arc<Segment>) {
         let mut open = lock(&self.open);
-        open.push_back(Arc::downgrade(segment));
+        open.push(segment);
         // Used ones get a second chance, dirty ones stay.
         let mut looks = HANDLE_LOOKS_MAX;
-        while open.len() > self.max && looks > 0 {
+        while open.segments.len() > self.max && looks > 0 {
             looks -= 1;
-            let Some(oldest) = open.pop_front() else {
+            let Some(oldest) = open.segments.pop_front() else {
                 return;
             };
             let Some(candidate) = oldest.upgrade() else {
@@ -225,10 +248,35 @@ impl Handles {
                 || candidate.dirty.load(Ordering::Acquire)
                 || candidate.used.swap(false, Ordering::Relaxed);
             if busy {
-                open.push_back(oldest);
+                open.segments.push_back(oldest);
             } else {
                 lock(&candidate.handle).take();
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::SimDisk;
+
+    #[test]
+    fn segments_that_come_and_go_leave_no_place_behind() {
+        let disk = SimDisk::new();
+        disk.create_dir_all(Path::new("/log")).unwrap();
+        let handles = Handles::new(100_000);
+        let segment =
+            |number: i64| Arc::new(Segment::new(Path::new("/log"), Offset::clamped(number)));
+        let stays = segment(0);
+        handles.file(&disk, &stays, OpenMode::Create).unwrap();
+
+        for number in 1..10_000 {
+            handles.file(&disk, &segment(number), OpenMode::Create).unwrap();
+        }
+
+        let open = lock(&handles.open);
+        assert!(open.segments.len() <= SWEEP_MIN, "{} entries", open.segments.len());
+        assert!(open.segments.iter().any(|entry| entry.as_ptr() == Arc::as_ptr(&stays)));
     }
 }
