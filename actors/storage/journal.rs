@@ -131,13 +131,25 @@ impl Journal {
         (self.shared.options.clock)().mono
     }
 
+    /// Writes a group. What is small is written and answered first: it takes one sync that all of
+    /// it shares, and nobody who sends little has to wait for who sends much.
     fn write_group(&mut self, group: Group) {
-        if group.logs.is_empty() && group.barriers.is_empty() {
+        let (large, small): (Vec<_>, Vec<_>) =
+            group.logs.into_iter().partition(|(_, batches)| bytes_of(batches) >= DIRECT_BYTES);
+        self.write_logs(small);
+        self.write_logs(large);
+        for (log, token) in group.barriers {
+            log.0.tell(LogNews::Barrier(token));
+        }
+    }
+
+    fn write_logs(&mut self, logs: Vec<(Log, Vec<StampedBatch>)>) {
+        if logs.is_empty() {
             return;
         }
         let now = (self.shared.options.clock)();
-        let mut outcomes = Vec::with_capacity(group.logs.len());
-        for (log, batches) in group.logs {
+        let mut outcomes = Vec::with_capacity(logs.len());
+        for (log, batches) in logs {
             let mut written = writer::write(&log, batches, now);
             if let Some(error) = written.sync_failed.take() {
                 self.shared.fatal("a segment could not be synced", &error);
@@ -151,9 +163,6 @@ impl Journal {
         }
         for outcome in outcomes {
             self.report(outcome, durable.is_ok());
-        }
-        for (log, token) in group.barriers {
-            log.0.tell(LogNews::Barrier(token));
         }
         self.bound_dirty();
     }
@@ -370,6 +379,10 @@ impl Journal {
             Err(error) => self.shared.fatal("a segment could not be synced", error),
         }
     }
+}
+
+fn bytes_of(batches: &[StampedBatch]) -> u64 {
+    batches.iter().map(|batch| batch.header.size_bytes as u64).sum()
 }
 
 /// Rows that say up to where a log is synced, all of it.

@@ -38,6 +38,7 @@ mod offset_map;
 mod open;
 mod options;
 mod producers;
+mod queue;
 #[cfg(test)]
 mod race_test;
 mod read;

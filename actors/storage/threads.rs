@@ -1,6 +1,7 @@
 //! The threads that drive a journal in production: the journal's own, and one for what has time.
 
 use super::journal::Journal;
+use super::queue::Queue;
 use super::shared::{Chore, Job};
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use std::io;
@@ -9,8 +10,6 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// Bytes gathered into one group at most: past it, latency grows and nothing is gained.
-const GROUP_BYTES_MAX: usize = 8 << 20;
 /// How often what is due is looked for while something is not synced.
 const TICK: Duration = Duration::from_millis(100);
 /// The same while all is.
@@ -25,7 +24,8 @@ pub(super) fn start_journal(
         let run = AssertUnwindSafe(|| {
             // Makes the other write-ahead files.
             journal.tick();
-            while drive(&mut journal, &inbox) {}
+            let mut queue = Queue::default();
+            while drive(&mut journal, &mut queue, &inbox) {}
         });
         if catch_unwind(run).is_err() {
             shared.fatal("the journal stopped", &io::Error::other("it panicked"));
@@ -34,23 +34,20 @@ pub(super) fn start_journal(
 }
 
 /// One group, or one tick; whether to go on.
-fn drive(journal: &mut Journal, inbox: &Receiver<Job>) -> bool {
-    let wait = if journal.dirty.is_empty() { IDLE_TICK } else { TICK };
-    let first = match inbox.recv_timeout(wait) {
-        Ok(job) => job,
-        Err(RecvTimeoutError::Timeout) => Job::Tick,
-        Err(RecvTimeoutError::Disconnected) => return false,
-    };
-    let mut bytes = size(&first);
-    let mut jobs = vec![first];
-    while bytes < GROUP_BYTES_MAX
-        && let Ok(job) = inbox.try_recv()
-    {
-        bytes += size(&job);
-        jobs.push(job);
+fn drive(journal: &mut Journal, queue: &mut Queue, inbox: &Receiver<Job>) -> bool {
+    if queue.is_empty() {
+        let wait = if journal.dirty.is_empty() { IDLE_TICK } else { TICK };
+        match inbox.recv_timeout(wait) {
+            Ok(job) => queue.push(job),
+            Err(RecvTimeoutError::Timeout) => queue.push(Job::Tick),
+            Err(RecvTimeoutError::Disconnected) => return false,
+        }
+    }
+    for job in inbox.try_iter() {
+        queue.push(job);
     }
     // A busy disk leaves no pause to time out in.
-    let closing = journal.commit(jobs);
+    let closing = journal.commit(queue.group());
     journal.tick_if_due();
     let Some(closing) = closing else {
         return true;
@@ -59,23 +56,6 @@ fn drive(journal: &mut Journal, inbox: &Receiver<Job>) -> bool {
     journal.commit(inbox.try_iter().collect());
     closing.send(()).unwrap_or_default();
     false
-}
-
-fn size(job: &Job) -> usize {
-    match job {
-        Job::Append { batches, .. } => batches.iter().map(|batch| batch.header.size_bytes).sum(),
-        Job::Barrier { .. }
-        | Job::Delete { .. }
-        | Job::DeleteBefore { .. }
-        | Job::Truncate { .. }
-        | Job::Roll { .. }
-        | Job::Swap(_)
-        | Job::Synced(_)
-        | Job::WalFile(_)
-        | Job::Tick
-        | Job::Call(_)
-        | Job::Close(_) => 0,
-    }
 }
 
 pub(super) fn start_chores(chores: Receiver<Chore>) -> io::Result<JoinHandle<()>> {
