@@ -8,7 +8,7 @@ use crate::admin::{AdminServer, Serving};
 use crate::declared::{self, DeclarationError};
 use crate::listener::{ConnectionCounts, Connections, bind};
 use crate::settings::Settings;
-use actix_rt::Arbiter;
+use actix_rt::{Arbiter, ArbiterHandle};
 use ottla_actors::connection::{Closings, ConnectionLimits, RequestMemory};
 use ottla_actors::controller::{
     ControllerHandle, ControllerParts, ControllerSettings, MetadataLog, RegistryPublisher,
@@ -191,7 +191,7 @@ impl Service {
         begin(&broker).await?;
         declared::ensure(&broker, &topics).await.map_err(StartError::Declared)?;
         let closings = Closings::new(broker.metrics().clone(), clock);
-        let limits = connection_limits(&settings, closings);
+        let limits = connection_limits(&settings, closings, arbiters.lane());
         let memory = limits.memory.clone();
         let connections = Connections::new(
             broker.clone(),
@@ -425,7 +425,11 @@ fn bytes(count: u64) -> usize {
     usize::try_from(count).unwrap_or(usize::MAX)
 }
 
-fn connection_limits(settings: &BrokerSettings, closings: Closings) -> ConnectionLimits {
+fn connection_limits(
+    settings: &BrokerSettings,
+    closings: Closings,
+    lane: &ArbiterHandle,
+) -> ConnectionLimits {
     let memory = settings
         .queued_max_request_bytes
         .map_or(REQUEST_MEMORY_BYTES, |bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
@@ -435,5 +439,6 @@ fn connection_limits(settings: &BrokerSettings, closings: Closings) -> Connectio
         memory: RequestMemory::new(memory),
         receive_max: settings.request_receive_timeout,
         closings: Arc::new(closings),
+        lane: lane.clone(),
     }
 }

@@ -3,21 +3,27 @@
 use super::blocked::Blocked;
 use super::closings::Closings;
 use super::inbound::{FrameError, Inbound, Incoming};
+use super::lane::{self, Pace, Returned};
 use super::memory::{RequestMemory, Room};
 use super::outbound::Outbound;
-use crate::dispatch::{self, Advertised, Broker, Kind, Pending, Session, kind_of};
+use crate::dispatch::{self, Advertised, Broker, Closed, Kind, Pending, Polled, Session, kind_of};
 use crate::runtime::{Alarm, DrainedHook, OnDrained, Reply};
 use crate::types::{ApiMetrics, BlockReason, CloseReason, MonoTime};
 use crate::wire::RequestHead;
 use actix::prelude::*;
+use actix_rt::ArbiterHandle;
+use bytes::Bytes;
 use std::any::Any;
 use std::collections::VecDeque;
 use std::fmt;
+use std::future::Future;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as Cx, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::oneshot;
 
 /// Requests of one connection that may be open at once; past it we stop reading its socket.
 const OPEN_REQUESTS_MAX: usize = 256;
@@ -28,6 +34,8 @@ const OPEN_BYTES_MAX: usize = 8 * 1024 * 1024;
 const UNSENT_BYTES_MAX: usize = 1024 * 1024;
 /// Rounds of answering, starting and reading in one turn; then the neighbours run.
 const ROUNDS_MAX: usize = 16;
+/// Time of one turn, looked at behind each request.
+const TURN_TIME_MAX: Duration = Duration::from_micros(200);
 
 /// Limits of a connection.
 #[derive(Clone, Debug)]
@@ -42,6 +50,8 @@ pub struct ConnectionLimits {
     pub receive_max: Duration,
     /// Where connections that are ended are told of.
     pub closings: Arc<Closings>,
+    /// Where requests are worked on that take long.
+    pub lane: ArbiterHandle,
 }
 
 /// Take no more requests; answer when those that are open are answered and sent.
@@ -54,6 +64,8 @@ struct Slot {
     key: i16,
     begun: MonoTime,
     work: Work,
+    /// The longest that this thread, or the lane's, worked on it without a pause.
+    took: Duration,
     bytes: usize,
     /// Held as long as the request may use its frame.
     _room: Room,
@@ -61,6 +73,8 @@ struct Slot {
 
 enum Work {
     Open(Pending),
+    /// On the side lane, its session as well.
+    Away(oneshot::Receiver<Returned>),
     /// Close the connection once everything before is answered.
     Close,
 }
@@ -69,7 +83,9 @@ enum Work {
 pub struct ConnectionActor<S> {
     socket: S,
     broker: Arc<Broker>,
+    /// While a request is on the side lane, one that only knows who the client is.
     session: Session,
+    pace: Pace,
     limits: ConnectionLimits,
     inbound: Inbound,
     outbound: Outbound,
@@ -108,6 +124,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> ConnectionActor<S> {
             socket,
             broker,
             session: Session::new(advertised, local, peer),
+            pace: Pace::default(),
             limits,
             inbound,
             outbound,
@@ -125,11 +142,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> ConnectionActor<S> {
 
     /// Does all that can be done now. Ready when the connection is over.
     fn drive(&mut self, cx: &mut Cx<'_>) -> Poll<()> {
+        let turn_ends = self.broker.clock.mono().after(TURN_TIME_MAX);
         for _ in 0..ROUNDS_MAX {
             self.answer(cx);
-            while let Some(incoming) = self.startable() {
-                self.start(incoming);
-            }
+            let is_over = self.start_until(turn_ends);
             // A request that was ready at once is answered in this round.
             self.answer(cx);
             match self.outbound.poll_write(&mut self.socket, cx) {
@@ -140,6 +156,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> ConnectionActor<S> {
             if self.is_closing || self.draining.is_some() {
                 self.inbound.give_way();
                 return if is_done { Poll::Ready(()) } else { Poll::Pending };
+            }
+            if is_over {
+                break;
             }
             if self.inbound.peek().is_some() {
                 // It waits for its turn: for the requests before it, or for room to answer.
@@ -154,7 +173,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> ConnectionActor<S> {
                 return Poll::Pending;
             }
             match self.inbound.poll_read(&mut self.socket, cx) {
-                Poll::Ready(Ok(())) => self.last_active = self.broker.clock.mono(),
+                Poll::Ready(Ok(())) => {
+                    self.last_active = self.broker.clock.mono();
+                    if self.last_active >= turn_ends {
+                        break;
+                    }
+                }
                 Poll::Ready(Err(error)) => {
                     if matches!(error, FrameError::Gone(_)) {
                         log::debug!(client:% = self.session.client_host(), reason:% = error; "connection lost");
@@ -177,20 +201,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> ConnectionActor<S> {
 
     /// Sends what the oldest requests have ready.
     fn answer(&mut self, cx: &mut Cx<'_>) {
-        while let Some(front) = self.slots.front_mut() {
-            let polled = match &mut front.work {
-                Work::Open(pending) => pending.poll(&self.broker, &mut self.session, cx),
-                Work::Close => {
-                    self.is_closing = true;
-                    self.give_up();
-                    return;
-                }
-            };
+        while let Some(polled) = self.poll_front(cx) {
             match polled {
                 Poll::Ready(Ok(frame)) => {
-                    let (key, begun) = (front.key, front.begun);
-                    self.open_bytes -= front.bytes;
-                    self.slots.pop_front();
+                    let Some(slot) = self.slots.pop_front() else { return };
+                    let Slot { key, begun, bytes, took, .. } = slot;
+                    self.open_bytes -= bytes;
+                    self.pace.took(key, took);
                     let unsent = self.outbound.bytes();
                     if let Some(frame) = frame {
                         self.outbound.push(frame);
@@ -202,10 +219,38 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> ConnectionActor<S> {
                     }
                 }
                 Poll::Ready(Err(closed)) => {
-                    front.work = Work::Close;
+                    if let Some(front) = self.slots.front_mut() {
+                        front.work = Work::Close;
+                    }
                     self.note(CloseReason::Request, &closed.0);
                 }
                 Poll::Pending => return,
+            }
+        }
+    }
+
+    /// Looks for the oldest request's answer; none if there is no request, or no more answers.
+    fn poll_front(&mut self, cx: &mut Cx<'_>) -> Option<Polled> {
+        let front = self.slots.front_mut()?;
+        match &mut front.work {
+            Work::Open(pending) => {
+                let begun = self.broker.clock.mono();
+                let polled = pending.poll(&self.broker, &mut self.session, cx);
+                front.took = front.took.max(self.broker.clock.mono().since(begun));
+                Some(polled)
+            }
+            Work::Away(returned) => Some(Pin::new(returned).poll(cx).map(|returned| {
+                // Without an answer it panicked there.
+                let gone = |_| Closed(String::from("its request was given up"));
+                let Returned { session, answer, took } = returned.map_err(gone)?;
+                self.session = session;
+                front.took = took;
+                answer
+            })),
+            Work::Close => {
+                self.is_closing = true;
+                self.give_up();
+                None
             }
         }
     }
@@ -247,7 +292,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> ConnectionActor<S> {
         if self.may_start() { self.inbound.pop() } else { None }
     }
 
-    fn start(&mut self, Incoming { frame, room }: Incoming) {
+    /// Starts what may start; whether the turn has had its time.
+    fn start_until(&mut self, turn_ends: MonoTime) -> bool {
+        while let Some(incoming) = self.startable() {
+            if self.start(incoming) >= turn_ends {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Starts a request; when that was done.
+    fn start(&mut self, Incoming { frame, room }: Incoming) -> MonoTime {
         let key = RequestHead::peek(&frame).map_or(-1, |(key, _, _)| key);
         let begun = self.broker.clock.mono();
         if let Some(api) = self.broker.metrics().api(key) {
@@ -255,14 +311,34 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> ConnectionActor<S> {
         }
         let bytes = frame.len();
         self.open_bytes += bytes;
-        let work = match dispatch::start(&self.broker, &mut self.session, frame) {
+        // Produce requests overlap, and what they take is the journal's.
+        let is_long = kind_of(key) == Kind::Alone
+            && (self.pace.is_long(key, bytes)
+                || dispatch::is_broad(&self.broker, &self.session, &frame));
+        let work = if is_long {
+            if let Some(api) = self.broker.metrics().api(key) {
+                api.on_lane.one();
+            }
+            let known = self.session.without_state();
+            let session = std::mem::replace(&mut self.session, known);
+            Work::Away(lane::send(&self.limits.lane, self.broker.clone(), session, frame))
+        } else {
+            self.work_on(frame)
+        };
+        let started = self.broker.clock.mono();
+        let took = started.since(begun);
+        self.slots.push_back(Slot { key, begun, work, took, bytes, _room: room });
+        started
+    }
+
+    fn work_on(&mut self, frame: Bytes) -> Work {
+        match dispatch::start(&self.broker, &mut self.session, frame) {
             Ok(pending) => Work::Open(pending),
             Err(closed) => {
                 self.note(CloseReason::Request, &closed.0);
                 Work::Close
             }
-        };
-        self.slots.push_back(Slot { key, begun, work, bytes, _room: room });
+        }
     }
 
     /// The next moment at which something happens without being asked.
@@ -306,7 +382,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> ConnectionActor<S> {
     fn answer_deadline(&self) -> Option<MonoTime> {
         match self.slots.front() {
             Some(Slot { work: Work::Open(pending), .. }) => pending.deadline(),
-            Some(Slot { work: Work::Close, .. }) => None,
+            Some(Slot { work: Work::Away(_) | Work::Close, .. }) => None,
             None => self.limits.idle_max.map(|idle_max| self.last_active.after(idle_max)),
         }
     }

@@ -13,6 +13,7 @@ mod closings;
 mod inbound;
 #[cfg(test)]
 mod inbound_test;
+mod lane;
 mod memory;
 mod outbound;
 

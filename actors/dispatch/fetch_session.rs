@@ -196,6 +196,11 @@ impl FetchSessions {
         id
     }
 
+    /// Partitions of all sessions.
+    pub(super) fn partitions(&self) -> usize {
+        self.sessions.values().map(|session| session.entries.len()).sum()
+    }
+
     /// Which of the answers an incremental answer has to hold, in order; remembers them as told.
     pub(super) fn changed(&mut self, id: i32, answered: &[(Wanted, Found)]) -> Vec<bool> {
         let Some(session) = self.sessions.get_mut(&id) else {

@@ -11,6 +11,7 @@ mod alter_configs;
 mod alter_partition_reassignments;
 mod answer;
 mod api_versions;
+mod broad;
 mod config_changes;
 mod create_partitions;
 mod create_topics;
@@ -57,6 +58,7 @@ mod texts;
 mod update_features;
 
 pub use answer::{Closed, Frame, Pending, Polled};
+pub use broad::is_broad;
 pub use fetch_session::FetchSessionSlots;
 pub use session::{Advertised, Session};
 pub use table::{API_TABLE, ApiRow, Kind, kind_of, start};

@@ -45,6 +45,13 @@ impl Session {
         }
     }
 
+    /// A session of the same client that remembers nothing.
+    #[must_use]
+    pub fn without_state(&self) -> Self {
+        let principal = self.principal.clone();
+        Self { principal, ..Self::new(self.advertised.clone(), self.local, self.peer) }
+    }
+
     pub(super) fn advertised(&self) -> (String, i32) {
         match &self.advertised {
             Advertised::Configured { host, port } => (host.clone(), i32::from(*port)),

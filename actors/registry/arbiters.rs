@@ -7,21 +7,32 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 #[derive(Debug)]
 pub struct Arbiters {
     handles: Vec<ArbiterHandle>,
+    lane: ArbiterHandle,
     next: AtomicUsize,
 }
 
 impl Arbiters {
-    /// Starts `count` arbiters, at least one, each on a thread of its own.
+    /// Starts `count` arbiters, at least one, each on a thread of its own, and one for the side
+    /// lane.
     ///
     /// Returns them with what is needed to end them.
     #[must_use]
     pub fn start(count: usize) -> (Self, Vec<Arbiter>) {
-        let arbiters: Vec<Arbiter> = (0..count.max(1)).map(|_| Arbiter::new()).collect();
+        let mut arbiters: Vec<Arbiter> = (0..count.max(1)).map(|_| Arbiter::new()).collect();
         let handles = arbiters.iter().map(Arbiter::handle).collect();
-        (Self { handles, next: AtomicUsize::new(0) }, arbiters)
+        let lane = Arbiter::new();
+        let this = Self { handles, lane: lane.handle(), next: AtomicUsize::new(0) };
+        arbiters.push(lane);
+        (this, arbiters)
     }
 
-    /// All of them, in a fixed order.
+    /// Where requests are worked on that would hold up the connections beside them.
+    #[must_use]
+    pub const fn lane(&self) -> &ArbiterHandle {
+        &self.lane
+    }
+
+    /// All of them but the lane's, in a fixed order.
     #[must_use]
     pub fn handles(&self) -> &[ArbiterHandle] {
         &self.handles

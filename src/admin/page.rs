@@ -4,8 +4,8 @@ use super::observe::{Observation, PartitionSeen};
 use ottla_actors::dispatch::API_TABLE;
 use ottla_actors::storage::DiskSpace;
 use ottla_actors::types::{
-    ApiMetrics, ConnectionMetrics, ErrorCode, HistogramImage, Label, Labelled, Metric, MetricKind,
-    MetricUnit,
+    ApiMetrics, ConnectionMetrics, Counter, ErrorCode, HistogramImage, Label, Labelled, Metric,
+    MetricKind, MetricUnit, Metrics,
 };
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{
@@ -77,12 +77,8 @@ impl Page {
             Metric::ConnectionsRefused => out.counter(&[], connection.refused.value()),
             Metric::ConnectionsDelayed => out.counter(&[], connection.delayed.value()),
             Metric::ConnectionsClosed => labelled(&connection.closed_by, out),
-            Metric::ReceivedBytes => {
-                each_api(metrics, |name, api| out.counter(&[name], api.received_bytes.value()))
-            }
-            Metric::SentBytes => {
-                each_api(metrics, |name, api| out.counter(&[name], api.sent_bytes.value()))
-            }
+            Metric::ReceivedBytes => count_each_api(metrics, out, |api| &api.received_bytes),
+            Metric::SentBytes => count_each_api(metrics, out, |api| &api.sent_bytes),
             Metric::Blocked => blocked(connection, out),
             Metric::BlockedTime => connection.blocked.all().try_for_each(|(reason, time)| {
                 out.counter(&[reason.name()], Duration::from_nanos(time.value()).as_secs_f64())
@@ -91,9 +87,8 @@ impl Page {
             Metric::RequestMemoryMax => out.gauge(&[], seen.serving.memory.max()),
             Metric::AnswerMemory => out.gauge(&[], seen.serving.broker.answers.used()),
             Metric::AnswerMemoryMax => out.gauge(&[], seen.serving.broker.answers.max()),
-            Metric::Requests => {
-                each_api(metrics, |name, api| out.counter(&[name], api.requests.value()))
-            }
+            Metric::Requests => count_each_api(metrics, out, |api| &api.requests),
+            Metric::LaneRequests => count_each_api(metrics, out, |api| &api.on_lane),
             Metric::OpenRequests => each_api(metrics, |name, api| {
                 let ended = api.ended.value();
                 out.gauge(&[name], api.requests.value().saturating_sub(ended))
@@ -176,11 +171,20 @@ impl Page {
 
 /// Shows every API that was asked.
 fn each_api(
-    metrics: &ottla_actors::types::Metrics,
+    metrics: &Metrics,
     mut show: impl FnMut(&str, &ApiMetrics) -> fmt::Result,
 ) -> fmt::Result {
     let apis = API_TABLE.iter().filter_map(|row| Some((row.name, metrics.api(row.key)?)));
     apis.filter(|(_, api)| api.requests.value() > 0).try_for_each(|(name, api)| show(name, api))
+}
+
+/// One counter of every API that was asked.
+fn count_each_api(
+    metrics: &Metrics,
+    out: &mut Series<'_>,
+    counter: fn(&ApiMetrics) -> &Counter,
+) -> fmt::Result {
+    each_api(metrics, |name, api| out.counter(&[name], counter(api).value()))
 }
 
 /// Connections that are not read now, by the limit that they are at.

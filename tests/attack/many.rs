@@ -48,7 +48,7 @@ fn fetch_all(times: usize, max_wait_ms: i32) -> FetchRequest {
 fn fetches_of_a_thousand_partitions_wait_within_bounds() {
     let besides = u64::try_from(PARTITIONS).expect("a count") * TOPIC_BYTES;
     let bounds = Bounds { besides, ..Bounds::SMALL };
-    let (mut broker, _) = bounds.broker(&[]);
+    let (mut broker, page) = bounds.broker(&[]);
     let address = broker.address();
     Client::connect(address).create_topic("wide", PARTITIONS);
     let bystander = Bystander::start(address);
@@ -74,6 +74,8 @@ fn fetches_of_a_thousand_partitions_wait_within_bounds() {
     }
 
     bystander.finish("fetches of 1,000 partitions");
+    let aside = value(&samples(page), "ottla_dispatch_side_lane_total{api=\"Fetch\"}");
+    assert!(aside >= (READERS * FETCHES) as f64, "{aside} fetches on the side lane");
     let mut client = Client::connect(address);
     let produced = client.ask(9, &produce_to("wide", PARTITIONS));
     let answers = &produced.responses[0].partition_responses;

@@ -33,6 +33,8 @@ pub struct ApiMetrics {
     pub requests: Counter,
     /// Requests answered, or given up with their connection.
     pub ended: Counter,
+    /// Of these, worked on by the side lane.
+    pub on_lane: Counter,
     /// Bytes of their frames.
     pub received_bytes: Counter,
     /// Bytes of their answers.
@@ -133,6 +135,7 @@ impl Default for ApiMetrics {
         Self {
             requests: Counter::default(),
             ended: Counter::default(),
+            on_lane: Counter::default(),
             received_bytes: Counter::default(),
             sent_bytes: Counter::default(),
             duration: Histogram::new(TIME_BOUNDS),

@@ -121,6 +121,8 @@ metrics! {
 
     Requests "ottla_dispatch_requests_total" Counter Number ["api"]
         "Requests begun";
+    LaneRequests "ottla_dispatch_side_lane_total" Counter Number ["api"]
+        "Requests that took long, or were large, and were worked on by a thread of their own";
     OpenRequests "ottla_dispatch_open_requests" Gauge Number ["api"]
         "Requests that wait for their answer: fetches for data, joins for other members, the rest for their turn or the disk";
     RequestTime "ottla_dispatch_request_seconds" Histogram Seconds ["api"]
