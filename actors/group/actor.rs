@@ -82,8 +82,6 @@ pub(super) struct GroupActor {
     clock: Clock,
     metrics: Arc<Metrics>,
     share: Share,
-    /// Members and ids given out when the share was last set; none where one may say other things.
-    weighed: Option<(usize, usize)>,
     refusals: Arc<Seldom>,
     /// Appended and not committed yet, oldest first. Its bound is the clients' open requests.
     in_flight: VecDeque<InFlight>,
@@ -111,7 +109,6 @@ impl GroupActor {
             clock,
             metrics: start.metrics,
             share: start.share,
-            weighed: None,
             refusals: start.refusals,
             in_flight: VecDeque::new(),
             owed: Vec::new(),
@@ -242,20 +239,10 @@ impl GroupActor {
 
     /// Starts from hard state as a new coordinator would.
     fn reload(&mut self, error: &GroupError) {
-        self.weighed = None;
         let mut out = Out::default();
         self.machine.reload(self.clock.now(), error, &mut out);
         out.joins.into_iter().for_each(|(reply, answer)| reply.send(answer));
         out.syncs.into_iter().for_each(|(reply, answer)| reply.send(answer));
-    }
-
-    /// Says what the members take, if that may have changed: there can be thousands.
-    fn weigh(&mut self) {
-        let counts = self.machine.member_counts();
-        if self.weighed != Some(counts) {
-            self.share.set(self.machine.kept_bytes());
-            self.weighed = Some(counts);
-        }
     }
 
     /// Whether the group can end: it is gone, or is to close, and nothing is open.
@@ -299,9 +286,6 @@ impl<Q: Question> Handler<Ask<Q>> for GroupActor {
             reply.send(Err(GroupError::NotCoordinator));
             return;
         }
-        if question.kept_bytes() > 0 {
-            self.weighed = None;
-        }
         let now = self.clock.now();
         self.metrics.group_mailbox.record_time(now.mono.since(sent));
         let mut out = Out::default();
@@ -330,7 +314,7 @@ impl OnDrained for GroupActor {
         while self.poll_log(cx) {
             self.poll_time(cx);
         }
-        self.weigh();
+        self.share.set(self.machine.kept_bytes());
         if self.has_ended() {
             ctx.stop();
         }

@@ -48,8 +48,8 @@ struct Inner {
     clock: Clock,
     metrics: Arc<Metrics>,
     /// What members say of themselves is kept for their session, which may be half an hour, and costs
-    /// nothing to say. Each group weighs its members when they change; one that comes while nothing
-    /// is left is told to try again. Between the two lie the requests that are open.
+    /// nothing to say. Each group tells after its turn what its members take; one that comes while
+    /// nothing is left is told to try again. Between the two lie the requests that are open.
     memory: Budget,
     /// Members that found no memory, and records that the log refused.
     refused_members: Seldom,

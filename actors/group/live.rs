@@ -1,5 +1,6 @@
 //! Soft state of one group: who is in it now, and how far its rebalance has come.
 
+use super::members::{Member, Members, PendingJoins};
 use super::records::{GroupValue, MemberValue};
 use super::request::{InstanceId, Join, Joined, JoinedMember, MemberId, Protocol, Synced};
 use super::sessions::Sessions;
@@ -8,34 +9,6 @@ use crate::types::{MonoTime, Now, Timestamp};
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
-
-/// What a member takes besides what it says.
-pub(super) const MEMBER_BYTES: usize = 1024;
-
-/// What a client's connection waits for, by member.
-pub(super) struct Member<P: Parking> {
-    /// Place in the order of coming, for lists and for the choice of a leader.
-    pub(super) place: u64,
-    pub(super) group_instance_id: Option<InstanceId>,
-    pub(super) client_id: String,
-    pub(super) client_host: String,
-    pub(super) rebalance_timeout: Duration,
-    pub(super) session_timeout: Duration,
-    pub(super) protocols: Vec<Protocol>,
-    pub(super) assignment: Bytes,
-    /// Has not been in a generation yet.
-    pub(super) is_new: bool,
-    pub(super) awaiting_join: Option<P::Join>,
-    pub(super) awaiting_sync: Option<P::Sync>,
-}
-
-impl<P: Parking> Member<P> {
-    /// Its metadata for a protocol; empty where it does not speak it.
-    pub(super) fn metadata(&self, protocol: &str) -> Bytes {
-        let spoken = self.protocols.iter().find(|spoken| spoken.name == protocol);
-        spoken.map(|spoken| spoken.metadata.clone()).unwrap_or_default()
-    }
-}
 
 /// When the join phase ends at the latest.
 #[derive(Clone, Copy, Debug)]
@@ -62,10 +35,10 @@ pub(super) struct Live<P: Parking> {
     pub(super) protocol: Option<String>,
     pub(super) leader: Option<MemberId>,
     pub(super) state_timestamp: Option<Timestamp>,
-    pub(super) members: BTreeMap<MemberId, Member<P>>,
+    pub(super) members: Members<P>,
     pub(super) static_members: BTreeMap<InstanceId, MemberId>,
     /// Ids given out by KIP-394 whose members have not come back yet.
-    pub(super) pending_joins: BTreeSet<MemberId>,
+    pub(super) pending_joins: PendingJoins,
     /// Members of this generation that have not asked for their assignment.
     pub(super) pending_syncs: BTreeSet<MemberId>,
     /// Topics the members read; `None` where that cannot be known.
@@ -86,9 +59,9 @@ impl<P: Parking> Live<P> {
             protocol: None,
             leader: None,
             state_timestamp: None,
-            members: BTreeMap::new(),
+            members: Members::default(),
             static_members: BTreeMap::new(),
-            pending_joins: BTreeSet::new(),
+            pending_joins: PendingJoins::default(),
             pending_syncs: BTreeSet::new(),
             subscribed: None,
             sessions: Sessions::default(),
@@ -154,16 +127,9 @@ impl<P: Parking> Live<P> {
         }
     }
 
-    /// About what members, and ids that were given out, take; assignments are in the log as well,
-    /// which bounds them.
-    pub(super) fn kept_bytes(&self) -> usize {
-        let pending = self.pending_joins.iter().map(|id| MEMBER_BYTES + id.len());
-        let members = self.members.iter().map(|(id, member)| {
-            let said = |protocol: &Protocol| protocol.name.len() + protocol.metadata.len();
-            let said: usize = member.protocols.iter().map(said).sum();
-            MEMBER_BYTES + id.len() + member.client_id.len() + said
-        });
-        pending.chain(members).sum()
+    /// About what members, and ids that were given out, take.
+    pub(super) const fn kept_bytes(&self) -> usize {
+        self.members.kept_bytes() + self.pending_joins.kept_bytes()
     }
 
     /// Moves on to `next`.

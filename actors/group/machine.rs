@@ -130,13 +130,8 @@ impl<P: Parking> GroupMachine<P> {
         self.live.members.len()
     }
 
-    /// How many there are, and how many have only been given an id.
-    pub(super) fn member_counts(&self) -> (usize, usize) {
-        (self.live.members.len(), self.live.pending_joins.len())
-    }
-
     /// About what they take.
-    pub(super) fn kept_bytes(&self) -> usize {
+    pub(super) const fn kept_bytes(&self) -> usize {
         self.live.kept_bytes()
     }
 
@@ -202,6 +197,8 @@ impl<P: Parking> GroupMachine<P> {
     /// It does.
     pub fn check(&self) {
         let live = &self.live;
+        live.members.check();
+        live.pending_joins.check();
         let empty = live.members.is_empty();
         match live.state {
             GroupState::Empty | GroupState::Dead => assert!(empty, "members in {}", live.state),

@@ -125,8 +125,8 @@ impl<P: Parking> GroupMachine<P> {
     }
 
     fn update_member(&mut self, member_id: &MemberId, join: Join, park: P::Join, out: &mut Out<P>) {
+        self.live.members.speak(member_id, join.protocols);
         let Some(member) = self.live.members.get_mut(member_id) else { return };
-        member.protocols = join.protocols;
         member.rebalance_timeout = join.rebalance_timeout;
         member.session_timeout = join.session_timeout;
         // A client that asks again has given up its first request.
@@ -151,10 +151,10 @@ impl<P: Parking> GroupMachine<P> {
             out.joins.extend(member.awaiting_join.take().map(|park| (park, Err(fenced.clone()))));
             out.syncs.extend(member.awaiting_sync.take().map(|park| (park, Err(fenced))));
             member.is_new = false;
-            member.protocols = join.protocols;
             member.rebalance_timeout = join.rebalance_timeout;
             member.session_timeout = join.session_timeout;
         }
+        self.live.members.speak(old, join.protocols);
         self.live.rename(old, &member_id, instance);
         self.live.touch(&member_id, now);
         if self.live.state == GroupState::Stable && self.live.vote() == self.live.protocol {

@@ -85,7 +85,7 @@ impl<P: Parking> GroupMachine<P> {
     /// The leader has assigned: the generation is written down, then everyone who waits hears.
     fn assign(&mut self, now: Now, assignments: Vec<(MemberId, Bytes)>, out: &mut Out<P>) {
         let mut assignments: BTreeMap<MemberId, Bytes> = assignments.into_iter().collect();
-        for (member_id, member) in &mut self.live.members {
+        for (member_id, member) in self.live.members.iter_mut() {
             member.assignment = assignments.remove(member_id).unwrap_or_default();
         }
         self.live.step(GroupState::Stable, now);

@@ -29,6 +29,7 @@ mod machine_static_test;
 mod machine_sync;
 #[cfg(test)]
 mod machine_sync_test;
+mod members;
 mod offsets_topic;
 mod question;
 mod records;

@@ -1,12 +1,12 @@
 //! How each request meets a group: what it does to one, and what is answered where there is none.
 
 use super::actor::Replies;
-use super::live::MEMBER_BYTES;
 use super::machine::{GroupMachine, Out};
+use super::members::{MEMBER_BYTES, said_bytes};
 use super::request::{
     Commit, CommitAnswer, DeleteGroup, DeleteOffsets, Describe, Described, FetchAnswer,
     FetchOffsets, GroupSummary, Heartbeat, Join, Joined, Leave, LeaveAnswer, Observe, Observed,
-    Protocol, Summarize, SyncGroup, Synced, TopicDeleted,
+    Summarize, SyncGroup, Synced, TopicDeleted,
 };
 use super::{GroupError, GroupState};
 use crate::runtime::Reply;
@@ -61,8 +61,7 @@ impl Question for Join {
     }
 
     fn kept_bytes(&self) -> usize {
-        let said = |protocol: &Protocol| protocol.name.len() + protocol.metadata.len();
-        MEMBER_BYTES + self.client_id.len() + self.protocols.iter().map(said).sum::<usize>()
+        MEMBER_BYTES + self.client_id.len() + said_bytes(&self.protocols)
     }
 
     fn absent(self) -> Answered<Self> {
