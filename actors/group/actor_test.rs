@@ -45,7 +45,8 @@ fn loaded(records: &[(Bytes, Option<Bytes>)]) -> Test {
     let (sender, appends) = unbounded_channel();
     let mut loader = Loader::default();
     records.iter().for_each(|(key, value)| loader.replay(key, value.as_deref()));
-    groups.load(0, Arc::new(TestLog(sender)), loader);
+    let awaiting = groups.begin_load(0).expect("a partition");
+    groups.finish_load(&awaiting, Arc::new(TestLog(sender)), loader);
     Test { groups, appends }
 }
 
@@ -322,7 +323,7 @@ async fn groups_of_a_partition_that_is_not_loaded_are_not_here_or_not_yet() {
     let groups = Groups::new(GroupSettings::default(), Clock::start(), Vec::new(), Arc::default());
 
     assert_eq!(groups.ask("g", Describe).await, Err(GroupError::NotCoordinator));
-    groups.begin_load(0);
+    let _awaiting = groups.begin_load(0).expect("a partition");
     assert_eq!(groups.ask("g", Describe).await, Err(GroupError::LoadInProgress));
     assert_eq!(groups.summaries().expect_err("a refusal"), GroupError::LoadInProgress);
 }
@@ -401,12 +402,32 @@ async fn a_topic_deleted_while_groups_are_loaded_takes_its_positions_along() {
         loader.replay(&key, value.as_deref());
     }
 
-    after.groups.begin_load(0);
+    let awaiting = after.groups.begin_load(0).expect("a partition");
     after.groups.topic_deleted(&TopicName::parse("t").expect("a name"));
-    after.groups.load(0, Arc::new(TestLog(sender)), loader);
+    after.groups.finish_load(&awaiting, Arc::new(TestLog(sender)), loader);
 
     assert_eq!(after.commit().await.iter().map(stored).collect::<Vec<_>>(), [("t", None)]);
     assert_eq!(after.position("g", "t").await, None);
+}
+
+#[actix_rt::test]
+async fn what_was_read_of_a_topic_that_is_another_now_is_nobodys() {
+    let mut before = test();
+    let _committed = before.groups.ask("g", simple_commit(at("t", 1)));
+    let records = before.commit().await;
+    let mut loader = Loader::default();
+    for (key, value) in records.iter().map(|record| record.encode("g")) {
+        loader.replay(&key, value.as_deref());
+    }
+    let groups = Groups::new(GroupSettings::default(), Clock::start(), Vec::new(), Arc::default());
+    let awaiting = groups.begin_load(0).expect("a partition");
+
+    groups.reset(1);
+    let (sender, _appends) = unbounded_channel();
+    let count = groups.finish_load(&awaiting, Arc::new(TestLog(sender)), loader);
+
+    assert_eq!((count, awaiting.is_wanted()), (None, false));
+    assert_eq!(groups.ask("g", Describe).await, Err(GroupError::NotCoordinator));
 }
 
 #[actix_rt::test]

@@ -76,6 +76,16 @@ struct Entry {
     sent: u64,
 }
 
+/// A partition whose groups are being read.
+pub(super) struct Awaiting(Arc<Mutex<Shard>>);
+
+impl Awaiting {
+    /// Whether they are wanted still: the topic may be gone or another, or the broker at its end.
+    pub(super) fn is_wanted(&self) -> bool {
+        matches!(&*lock(&self.0), Shard::Loading { .. })
+    }
+}
+
 /// What a group knows of its place in the directory.
 pub(super) struct Keeper(Arc<Mutex<Shard>>);
 
@@ -275,33 +285,36 @@ impl Groups {
         Entry { address, sent: 0 }
     }
 
-    /// From now on until [`load`](Self::load) groups of this partition answer
+    /// From now on until [`finish_load`](Self::finish_load) groups of this partition answer
     /// COORDINATOR_LOAD_IN_PROGRESS.
-    pub fn begin_load(&self, partition: usize) {
-        if let Some(shard) = self.0.shards.load().get(partition) {
-            *lock(shard) = Shard::Loading { deleted: Vec::new() };
-        }
+    pub(super) fn begin_load(&self, partition: usize) -> Option<Awaiting> {
+        let shard = self.0.shards.load().get(partition)?.clone();
+        *lock(&shard) = Shard::Loading { deleted: Vec::new() };
+        Some(Awaiting(shard))
     }
 
-    /// Starts the groups that a partition's records leave. Returns how many there are.
-    pub fn load(&self, partition: usize, log: Arc<dyn OffsetsLog>, loader: Loader) -> usize {
-        let shards = self.0.shards.load();
-        let Some(shard) = shards.get(partition) else { return 0 };
+    /// Starts the groups that a partition's records leave, unless nobody wants them any more.
+    /// Returns how many there are.
+    pub(super) fn finish_load(
+        &self,
+        Awaiting(shard): &Awaiting,
+        log: Arc<dyn OffsetsLog>,
+        loader: Loader,
+    ) -> Option<usize> {
         let mut all = loader.groups;
         all.retain(|_, saved| !saved.is_empty());
         let count = all.len();
         let mut held = lock(shard);
+        let Shard::Loading { deleted } = &*held else { return None };
         let groups = all.into_iter().map(|(group_id, saved)| {
             let entry = self.start(shard, &log, &group_id, saved);
             (group_id, entry)
         });
         let mut groups: BTreeMap<_, _> = groups.collect();
-        if let Shard::Loading { deleted } = &*held {
-            let sent = self.0.clock.mono();
-            deleted.iter().for_each(|topic| forget(&mut groups, sent, topic));
-        }
+        let sent = self.0.clock.mono();
+        deleted.iter().for_each(|topic| forget(&mut groups, sent, topic));
         *held = Shard::Here { log, groups };
-        count
+        Some(count)
     }
 
     /// Every group that is kept here.

@@ -1,6 +1,6 @@
 //! The groups' side of `__consumer_offsets`: appends through its partitions, loading from its logs.
 
-use super::directory::{Groups, Loader};
+use super::directory::{Awaiting, Groups, Loader};
 use super::log::{AppendRefused, OffsetsLog};
 use crate::partition::{Acks, Origin, Partition, ProduceError};
 use crate::registry::{Registry, TopicImage};
@@ -11,6 +11,7 @@ use crate::wire::{BatchHeader, CheckedBatch, Records, RecordsError};
 use bytes::Bytes;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What one batch of this topic may hold uncompressed. Batches written here are not compressed;
 /// those of a data folder that came from elsewhere may be.
@@ -77,31 +78,77 @@ impl Groups {
     /// not read yet answer COORDINATOR_LOAD_IN_PROGRESS. Empty partitions are there at once.
     ///
     /// The topic is the first of its name, or another than before: everything begins anew.
-    pub fn load_topic(&self, topic: &TopicImage, storage: &Storage, registry: &Arc<Registry>) {
+    pub fn load_topic(&self, topic: &TopicImage, storage: &Arc<Storage>, registry: &Arc<Registry>) {
         self.reset(topic.partitions.len());
         for (index, image) in topic.partitions.iter().enumerate() {
             let partition = image.partition.clone();
             let log = partition.log().clone();
             let (topic, registry) = (topic.name.clone(), registry.clone());
             let appends = Arc::new(OffsetsPartition { topic, partition, registry });
+            let Some(awaiting) = self.begin_load(index) else { continue };
             if log.log_start_offset() == log.log_end_offset() {
-                self.load(index, appends, Loader::default());
+                self.finish_load(&awaiting, appends, Loader::default());
                 continue;
             }
-            self.begin_load(index);
-            let groups = self.clone();
-            storage.readers().run(Box::new(move || match read_records(&log) {
-                Ok(loader) => {
-                    let skipped = loader.skipped();
-                    let count = groups.load(index, appends, loader);
-                    log::debug!(partition = index, groups = count, skipped; "groups loaded");
-                }
-                Err(reason) => log::error!(
-                    partition = index, reason:% = reason;
-                    "groups of a partition cannot be read and stay unavailable"
-                ),
-            }));
+            let load = PartitionLoad { groups: self.clone(), awaiting, index, log, appends };
+            actix_rt::spawn(Arc::new(load).run(storage.clone()));
         }
+    }
+}
+
+/// A read that failed is tried again after this, and after twice as long each time it fails again.
+const RETRY_AFTER: Duration = Duration::from_millis(100);
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(10);
+
+/// The groups of one partition on their way from its log.
+struct PartitionLoad {
+    groups: Groups,
+    awaiting: Awaiting,
+    index: usize,
+    log: Log,
+    appends: Arc<OffsetsPartition>,
+}
+
+impl PartitionLoad {
+    /// Reads until it succeeds. What the disk refuses now it may give later; damage stays.
+    async fn run(self: Arc<Self>, storage: Arc<Storage>) {
+        let index = self.index;
+        let mut pause = RETRY_AFTER;
+        while self.awaiting.is_wanted() {
+            let (reply, outcome) = Reply::new();
+            let load = self.clone();
+            storage.readers().run(Box::new(move || reply.send(load.read())));
+            match outcome.await {
+                Ok(Ok(())) => return,
+                Ok(Err(LoadError::Read(ReadError::Io(error)))) => {
+                    if pause == RETRY_AFTER {
+                        log::error!(
+                            partition = index, reason:% = error;
+                            "groups of a partition cannot be read; it is tried again"
+                        );
+                    }
+                }
+                Ok(Err(reason)) => {
+                    return log::error!(
+                        partition = index, reason:% = reason;
+                        "groups of a partition cannot be read and stay unavailable"
+                    );
+                }
+                // The reader has said that it panicked.
+                Err(_) => return,
+            }
+            tokio::time::sleep(pause).await;
+            pause = pause.saturating_mul(2).min(RETRY_AFTER_MAX);
+        }
+    }
+
+    /// Reads the log and starts its groups; on a thread that may block.
+    fn read(&self) -> Result<(), LoadError> {
+        let loader = read_records(&self.log)?;
+        let (index, skipped) = (self.index, loader.skipped());
+        let count = self.groups.finish_load(&self.awaiting, self.appends.clone(), loader);
+        log::debug!(partition = index, groups:? = count, skipped; "groups loaded");
+        Ok(())
     }
 }
 

@@ -10,11 +10,12 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::producer::{FutureProducer, FutureRecord};
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use tempfile::TempDir;
 
 use crate::harness::{Broker, free_port, preload, run_to_end, scratch, serve};
@@ -242,6 +243,39 @@ fn a_log_that_cannot_be_read_at_the_start_is_offline_alone_and_untouched() {
     let (code, bytes) = fetch(&broker, "faults");
     assert_eq!((code, bytes > 0), (0, true), "{}", broker.log());
     assert_eq!(send(&broker, "faults", "second"), Ok(1));
+}
+
+/// Folders of logs that hold records.
+fn folders(broker: &Broker) -> Vec<String> {
+    let entries = fs::read_dir(broker.data().join("topics")).expect("the folder of topics");
+    let names = entries.map(|entry| entry.expect("an entry").file_name());
+    names.map(|name| name.into_string().expect("a plain name")).collect()
+}
+
+#[test]
+fn groups_that_cannot_be_read_at_the_start_are_there_once_they_can() {
+    let disk = Disk::new();
+    let mut broker = disk.start(&["offsets.topic.num.partitions=1"]);
+    let other = create(&broker, "others", &[]);
+    let consumer: BaseConsumer =
+        config(&broker).set("group.id", "billing").create().expect("a consumer");
+    let mut place = TopicPartitionList::new();
+    place.add_partition_offset("others", 0, Offset::Offset(1)).expect("a position");
+    consumer.commit(&place, CommitMode::Sync).expect("a commit");
+    let folder = folders(&broker).into_iter().find(|folder| *folder != other);
+    broker.stop();
+
+    disk.fail(&folder.expect("the folder of the groups' log"));
+    broker.start_again();
+
+    broker.await_log("cannot be read; it is tried again");
+    let asked = consumer.committed_offsets(place.clone(), Duration::from_secs(1));
+    assert!(asked.is_err(), "positions that nobody could read: {asked:?}");
+    assert_eq!(send(&broker, "others", "second"), Ok(1));
+    disk.mend();
+    let found = consumer.committed_offsets(place.clone(), PATIENCE).expect("the positions");
+    assert_eq!(found, place);
+    assert_eq!(times_said(&broker, "cannot be read; it is tried again"), 1, "{}", broker.log());
 }
 
 #[test]
