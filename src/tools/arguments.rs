@@ -44,8 +44,31 @@ impl Connect {
 
     /// What the file of client settings says.
     pub(crate) fn properties(&self) -> Result<BTreeMap<String, String>, ToolError> {
-        self.command_config.as_deref().map_or_else(|| Ok(BTreeMap::new()), read_properties)
+        self.properties_with(&[])
     }
+
+    /// The same, and over it what options say.
+    pub(crate) fn properties_with(
+        &self,
+        given: &[String],
+    ) -> Result<BTreeMap<String, String>, ToolError> {
+        layered(self.command_config.as_deref(), &[given])
+    }
+}
+
+/// What a tool without any of its actions says; `actions` as its options name them.
+pub(crate) fn no_action(actions: &str) -> ToolError {
+    ToolError::Usage(format!("Command must include exactly one action: {actions}"))
+}
+
+/// Properties of a file, if there is one, and of repeated `name=value` options; later ones win.
+pub(crate) fn layered(
+    file: Option<&Path>,
+    given: &[&[String]],
+) -> Result<BTreeMap<String, String>, ToolError> {
+    let mut all = file.map_or_else(|| Ok(BTreeMap::new()), read_properties)?;
+    all.extend(given.iter().flat_map(|options| property_map(options)));
+    Ok(all)
 }
 
 /// Reads a `.properties` file; later lines win.

@@ -13,7 +13,7 @@ use kafka_protocol::messages::{
 };
 
 use super::Call;
-use super::arguments::{Connect, pairs, read_properties};
+use super::arguments::{Connect, no_action, pairs, read_properties};
 use super::client::{Client, To, text};
 use super::output::Out;
 use super::problem::ToolError;
@@ -85,9 +85,7 @@ pub(super) fn run(call: &Call, out: Out<'_>) -> Result<ExitCode, ToolError> {
         return Ok(ExitCode::SUCCESS);
     };
     if arguments.describe == arguments.alter {
-        return Err(ToolError::Usage(
-            "Command must include exactly one action: --describe, --alter".to_owned(),
-        ));
+        return Err(no_action("--describe, --alter"));
     }
     let entity = arguments.entity.entity()?;
     let changes = changes(&arguments)?;

@@ -11,7 +11,7 @@ use clap::Args;
 use ottla_actors::types::{Codec, CompressionTarget};
 
 use super::Call;
-use super::arguments::{Connect, property_map, read_properties};
+use super::arguments::{Connect, layered};
 use super::output::{Out, Progress, note};
 use super::problem::ToolError;
 
@@ -105,18 +105,15 @@ pub(super) fn run(call: &Call, out: Out<'_>) -> Result<ExitCode, ToolError> {
     {
         return Err(ToolError::Argument(format!("--line-reader {class}: only lines are read")));
     }
-    let mut properties = arguments.connect.properties()?;
-    properties.extend(property_map(&arguments.producer_property));
+    let mut properties = arguments.connect.properties_with(&arguments.producer_property)?;
     if let Some(timeout) = arguments.request_timeout_ms {
         properties.insert("request.timeout.ms".to_owned(), timeout.to_string());
     }
     let settings = send_settings(&arguments, &properties)?;
-    let mut reading = match arguments.reader_config.as_deref() {
-        Some(file) => read_properties(file)?,
-        None => BTreeMap::new(),
-    };
-    reading.extend(property_map(&arguments.property));
-    reading.extend(property_map(&arguments.reader_property));
+    let reading = layered(
+        arguments.reader_config.as_deref(),
+        &[&arguments.property, &arguments.reader_property],
+    )?;
     let format = LineFormat::parse(&reading)?;
     let client = arguments.connect.client_with(&properties)?;
     let mut sender = Sender::start(client, &arguments.topic, settings)?;

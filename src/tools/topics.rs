@@ -16,7 +16,7 @@ use kafka_protocol::messages::{
 };
 
 use super::Call;
-use super::arguments::{Connect, TopicFilter, pairs};
+use super::arguments::{Connect, TopicFilter, no_action, pairs};
 use super::client::{Client, To, text, topic_name};
 use super::output::Out;
 use super::problem::ToolError;
@@ -90,10 +90,7 @@ pub(super) fn run(call: &Call, out: Out<'_>) -> Result<ExitCode, ToolError> {
     };
     let Arguments { list, describe, create, alter, delete, .. } = arguments;
     if !(list || describe || create || alter || delete) {
-        return Err(ToolError::Usage(
-            "Command must include exactly one action: --list, --describe, --create, --alter or --delete"
-                .to_owned(),
-        ));
+        return Err(no_action("--list, --describe, --create, --alter or --delete"));
     }
     if (create || alter || delete) && arguments.topic.is_none() {
         return Err(ToolError::Usage("Missing required argument \"[topic]\"".to_owned()));

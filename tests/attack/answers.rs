@@ -27,7 +27,7 @@ fn clients_that_never_read_their_answers_take_no_more_than_answers_may() {
     let value_bytes = vec![7; 60 * 1024];
     assert!(u64::try_from(value_bytes.len()).is_ok_and(|bytes| bytes < BATCH_BYTES_MAX));
     for _ in 0..BATCHES {
-        assert_eq!(writer.produce("much", batch(&value_bytes, Codec::None)).0, 0);
+        assert_eq!(writer.produce("much", &batch(&value_bytes, Codec::None)).0, 0);
     }
     let bystander = Bystander::start(broker.address());
 

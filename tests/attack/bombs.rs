@@ -15,7 +15,7 @@ use crate::memory::{BATCH_BYTES_MAX, Bounds, MIB, assert_calm};
 const REFUSALS: [i16; 3] = [10, 2, 87];
 const CODECS: [Codec; 4] = [Codec::Gzip, Codec::Snappy, Codec::Lz4, Codec::Zstd];
 
-fn assert_refused(client: &mut Client, what: &str, bomb: Bytes) {
+fn assert_refused(client: &mut Client, what: &str, bomb: &Bytes) {
     let bytes = bomb.len();
     let (error, _) = client.produce("bomb", bomb);
     let fits = u64::try_from(bytes).is_ok_and(|bytes| bytes <= BATCH_BYTES_MAX);
@@ -32,19 +32,19 @@ fn batches_that_grow_a_thousandfold_are_refused_within_bounds() {
     let value = vec![0; 60 << 20];
 
     for codec in CODECS {
-        assert_refused(&mut client, codec.name(), batch(&value, codec));
+        assert_refused(&mut client, codec.name(), &batch(&value, codec));
     }
     // Snappy is framed in two ways, and says in front how much will come: 60 MiB, truly, and then
     // 4 GiB where nothing is behind it.
     let small = batch(b"", Codec::None);
     let raw = with_records(&small, Codec::Snappy, &raw_snappy(60 << 20));
-    assert_refused(&mut client, "raw snappy", raw);
+    assert_refused(&mut client, "raw snappy", &raw);
     let lie = [0xff, 0xff, 0xff, 0xff, 0x0f, 0, 0];
-    assert_refused(&mut client, "a lie in raw snappy", with_records(&small, Codec::Snappy, &lie));
+    assert_refused(&mut client, "a lie in raw snappy", &with_records(&small, Codec::Snappy, &lie));
     let framed = compress(Codec::Snappy, 0, &small[HEADER_BYTES..]).expect("a frame");
     let framed = [&framed[..16], &[0, 0, 0, 7], &lie].concat();
     let framed = with_records(&small, Codec::Snappy, &framed);
-    assert_refused(&mut client, "a lie in framed snappy", framed);
+    assert_refused(&mut client, "a lie in framed snappy", &framed);
 
     bystander.finish("decompression bombs");
     broker.assert_alive();
@@ -90,16 +90,16 @@ fn batches_that_grow_as_far_as_they_may_are_compacted_within_bounds() {
 
     let value = vec![0; VALUE_BYTES];
     for (at, codec) in (0..).zip(CODECS) {
-        assert_eq!(client.produce("compacted", keyed(&value, codec)), (0, at), "{codec:?}");
+        assert_eq!(client.produce("compacted", &keyed(&value, codec)), (0, at), "{codec:?}");
     }
-    let (error, last) = client.produce("compacted", keyed(b"small", Codec::None));
+    let (error, last) = client.produce("compacted", &keyed(b"small", Codec::None));
     assert_eq!(error, 0);
 
     let deadline = Instant::now() + PATIENCE;
     while first_offset(&mut client) < last {
         assert!(Instant::now() < deadline, "bombs stay:\n{}", broker.log());
         // The newest segment is never cleaned; the next batch closes it.
-        client.produce("compacted", keyed(b"small", Codec::None));
+        client.produce("compacted", &keyed(b"small", Codec::None));
     }
     bystander.finish("bombs that are compacted");
     broker.assert_alive();

@@ -127,7 +127,7 @@ fn serve_itself(address: SocketAddr, measured: &Sender<()>, stop: &AtomicBool) -
 fn round(client: &mut Client, acknowledged: &mut Vec<i64>, took: &mut Histogram<u64>) {
     let begun = Instant::now();
     let value = acknowledged.len().to_string();
-    let (error, offset) = client.produce(TOPIC, batch(value.as_bytes(), Codec::None));
+    let (error, offset) = client.produce(TOPIC, &batch(value.as_bytes(), Codec::None));
     assert_eq!(error, 0, "the acknowledgement of record {value}");
     acknowledged.push(offset);
     assert!(!client.fetch(TOPIC, offset).is_empty(), "record {offset} is not there");

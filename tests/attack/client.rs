@@ -82,12 +82,26 @@ pub(crate) fn with_records(batch: &[u8], codec: Codec, records: &[u8]) -> Bytes 
 }
 
 /// A produce request of one batch, acknowledged when it is durable.
-pub(crate) fn produce(topic: &str, records: Bytes) -> ProduceRequest {
-    let partition = PartitionProduceData::default().with_index(0).with_records(Some(records));
-    let data = TopicProduceData::default()
-        .with_name(topic_name(topic))
-        .with_partition_data(vec![partition]);
-    ProduceRequest::default().with_acks(-1).with_timeout_ms(60_000).with_topic_data(vec![data])
+pub(crate) fn produce(topic: &str, records: &Bytes) -> ProduceRequest {
+    produce_each(std::iter::once(topic), 1, records)
+}
+
+/// The same batch for each of the first partitions of each topic.
+pub(crate) fn produce_each(
+    topics: impl Iterator<Item = impl AsRef<str>>,
+    partitions: i32,
+    records: &Bytes,
+) -> ProduceRequest {
+    let partition = |index| {
+        PartitionProduceData::default().with_index(index).with_records(Some(records.clone()))
+    };
+    let topics = topics.map(|topic| {
+        TopicProduceData::default()
+            .with_name(topic_name(topic.as_ref()))
+            .with_partition_data((0..partitions).map(partition).collect())
+    });
+    let topics = topics.collect();
+    ProduceRequest::default().with_acks(-1).with_timeout_ms(60_000).with_topic_data(topics)
 }
 
 /// A fetch of the same partition so many times over.
@@ -96,8 +110,12 @@ pub(crate) fn fetch(topic: &str, offset: i64, times: usize) -> FetchRequest {
         .with_partition(0)
         .with_fetch_offset(offset)
         .with_partition_max_bytes(i32::MAX);
-    let named =
-        FetchTopic::default().with_topic(topic_name(topic)).with_partitions(vec![partition; times]);
+    fetch_each(topic, vec![partition; times])
+}
+
+/// A fetch of partitions of one topic, without a session.
+pub(crate) fn fetch_each(topic: &str, partitions: Vec<FetchPartition>) -> FetchRequest {
+    let named = FetchTopic::default().with_topic(topic_name(topic)).with_partitions(partitions);
     FetchRequest::default().with_max_bytes(i32::MAX).with_session_epoch(-1).with_topics(vec![named])
 }
 
@@ -162,7 +180,7 @@ impl Client {
     }
 
     /// Produces one batch; the error code and the offset.
-    pub(crate) fn produce(&mut self, topic: &str, records: Bytes) -> (i16, i64) {
+    pub(crate) fn produce(&mut self, topic: &str, records: &Bytes) -> (i16, i64) {
         let answer = self.ask(PRODUCE_VERSION, &produce(topic, records));
         let partition = &answer.responses[0].partition_responses[0];
         (partition.error_code, partition.base_offset)
@@ -194,6 +212,6 @@ pub(crate) fn fetch_frame(topic: &str, times: usize) -> Bytes {
 }
 
 /// The frame of a produce request.
-pub(crate) fn produce_frame(topic: &str, records: Bytes) -> Bytes {
+pub(crate) fn produce_frame(topic: &str, records: &Bytes) -> Bytes {
     frame(PRODUCE_VERSION, &produce(topic, records))
 }

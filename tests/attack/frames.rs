@@ -59,7 +59,7 @@ fn damaged_batch(random: &mut Random) -> Vec<u8> {
         let crc = crc_of(&batch);
         batch.splice(17..21, crc.to_be_bytes());
     }
-    produce_frame("orders", batch.into()).to_vec()
+    produce_frame("orders", &batch.into()).to_vec()
 }
 
 /// A frame with its size in front, and whether a connection survives it without waiting.

@@ -4,15 +4,15 @@ use std::io::Write;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use bytes::Bytes;
-use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
+use kafka_protocol::messages::fetch_request::FetchPartition;
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
-use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
-use kafka_protocol::messages::{FetchRequest, MetadataRequest, ProduceRequest};
+use kafka_protocol::messages::{FetchRequest, MetadataRequest};
 use ottla_actors::types::Codec;
 
 use crate::bystander::Bystander;
-use crate::client::{Client, batch, frame, topic_name};
+use crate::client::{
+    Client, FETCH_VERSION, PRODUCE_VERSION, batch, fetch_each, frame, produce_each, topic_name,
+};
 use crate::harness::{samples, value};
 use crate::memory::{Bounds, assert_calm};
 
@@ -34,14 +34,10 @@ fn fetch_all(times: usize, max_wait_ms: i32) -> FetchRequest {
     let partitions = partitions.map(|index| {
         FetchPartition::default().with_partition(index).with_partition_max_bytes(1 << 20)
     });
-    let topic =
-        FetchTopic::default().with_topic(topic_name("wide")).with_partitions(partitions.collect());
-    FetchRequest::default()
+    fetch_each("wide", partitions.collect())
         .with_max_wait_ms(max_wait_ms)
         .with_min_bytes(1)
         .with_max_bytes(1 << 20)
-        .with_session_epoch(-1)
-        .with_topics(vec![topic])
 }
 
 #[test]
@@ -61,11 +57,11 @@ fn fetches_of_a_thousand_partitions_wait_within_bounds() {
                 // times over.
                 let request = fetch_all([1, 1, 1, 10][at % 4], [1, 1, 0, 1][at % 4]);
                 for _ in 0..FETCHES {
-                    let answer = reader.ask(11, &request);
+                    let answer = reader.ask(FETCH_VERSION, &request);
                     assert_eq!(answer.error_code, 0);
                 }
                 // The last one leaves while it waits.
-                reader.send(&frame(11, &fetch_all(1, i32::MAX)));
+                reader.send(&frame(FETCH_VERSION, &fetch_all(1, i32::MAX)));
             })
         })
         .collect();
@@ -77,10 +73,12 @@ fn fetches_of_a_thousand_partitions_wait_within_bounds() {
     let aside = value(&samples(page), "ottla_dispatch_side_lane_total{api=\"Fetch\"}");
     assert!(aside >= (READERS * FETCHES) as f64, "{aside} fetches on the side lane");
     let mut client = Client::connect(address);
-    let produced = client.ask(9, &produce_to("wide", PARTITIONS));
+    let records = batch(b"value", Codec::None);
+    let request = produce_each(std::iter::once("wide"), PARTITIONS, &records);
+    let produced = client.ask(PRODUCE_VERSION, &request);
     let answers = &produced.responses[0].partition_responses;
     assert!(answers.iter().all(|answer| answer.error_code == 0));
-    let mut found = client.ask(11, &fetch_all(1, 0)).responses.remove(0).partitions;
+    let mut found = client.ask(FETCH_VERSION, &fetch_all(1, 0)).responses.remove(0).partitions;
     found.retain(|partition| partition.records.as_ref().is_some_and(|data| !data.is_empty()));
     assert_eq!(i32::try_from(found.len()), Ok(PARTITIONS));
     broker.assert_alive();
@@ -88,39 +86,11 @@ fn fetches_of_a_thousand_partitions_wait_within_bounds() {
     assert_calm(&broker, 1, "fetches of 1,000 partitions");
 }
 
-/// One record for each of the first partitions of a topic.
-fn produce_to(topic: &str, partitions: i32) -> ProduceRequest {
-    let records = batch(b"value", Codec::None);
-    let partitions = (0..partitions).map(|index| {
-        PartitionProduceData::default().with_index(index).with_records(Some(records.clone()))
-    });
-    let data = TopicProduceData::default()
-        .with_name(topic_name(topic))
-        .with_partition_data(partitions.collect());
-    ProduceRequest::default().with_acks(-1).with_timeout_ms(60_000).with_topic_data(vec![data])
-}
-
 fn metadata_of(names: impl Iterator<Item = String>) -> MetadataRequest {
     let topics = names
         .map(|name| MetadataRequestTopic::default().with_name(Some(topic_name(&name))))
         .collect();
     MetadataRequest::default().with_topics(Some(topics)).with_allow_auto_topic_creation(true)
-}
-
-fn produce_unknown(count: usize) -> Bytes {
-    let records = batch(b"value", Codec::None);
-    let data = (0..count).map(|at| {
-        let partition =
-            PartitionProduceData::default().with_index(0).with_records(Some(records.clone()));
-        TopicProduceData::default()
-            .with_name(topic_name(&format!("nobody-{at}")))
-            .with_partition_data(vec![partition])
-    });
-    let request = ProduceRequest::default()
-        .with_acks(-1)
-        .with_timeout_ms(60_000)
-        .with_topic_data(data.collect());
-    frame(9, &request)
 }
 
 #[test]
@@ -136,8 +106,9 @@ fn ten_thousand_topics_are_made_and_asked_for_within_bounds() {
     // More than one request may make: none is made, and each is refused.
     let refused = client.ask(9, &metadata_of((0..4 * TOPICS).map(|at| format!("many-{at}"))));
     assert!(refused.topics.iter().all(|topic| topic.error_code == UNKNOWN));
-    client.send(&produce_unknown(TOPICS));
-    let refused = client.answer::<ProduceRequest>(9);
+    let unknown = (0..TOPICS).map(|at| format!("nobody-{at}"));
+    let refused =
+        client.ask(PRODUCE_VERSION, &produce_each(unknown, 1, &batch(b"value", Codec::None)));
     let codes = refused.responses.iter().map(|topic| topic.partition_responses[0].error_code);
     assert_eq!(codes.filter(|code| *code == UNKNOWN).count(), TOPICS);
     assert_eq!(value(&samples(page), "ottla_registry_topics"), topics_before);

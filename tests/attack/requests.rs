@@ -27,7 +27,7 @@ fn a_flood_of_small_batches_takes_no_more_than_requests_may() {
     let address = broker.address();
     Client::connect(address).create_topic("flood", 1);
     let bystander = Bystander::start(address);
-    let frame = produce_frame("flood", batch(&vec![7; 60_000], Codec::None));
+    let frame = produce_frame("flood", &batch(&vec![7; 60_000], Codec::None));
 
     let producers: Vec<_> = (0..PRODUCERS)
         .map(|_| {
@@ -68,7 +68,7 @@ fn requests_that_hold_memory_and_never_come_make_way_for_others() {
         thread::yield_now();
     }
 
-    let (error, _) = client.produce("large", batch(&vec![7; 100_000], Codec::None));
+    let (error, _) = client.produce("large", &batch(&vec![7; 100_000], Codec::None));
 
     assert_eq!(error, 0);
     assert!(holder.is_closed());
@@ -102,7 +102,7 @@ fn nobody_waits_behind_a_request_whose_connection_waits_for_something_else() {
     drop(holder);
     let mut other = Client::connect(broker.address());
     other.create_topic("other", 1);
-    let (error, _) = other.produce("other", batch(&vec![7; 100_000], Codec::None));
+    let (error, _) = other.produce("other", &batch(&vec![7; 100_000], Codec::None));
 
     assert_eq!(error, 0);
     broker.assert_alive();
@@ -152,7 +152,7 @@ fn clients_that_send_a_byte_at_a_time_are_served_and_hold_up_nobody() {
     let address = broker.address();
     Client::connect(address).create_topic("slow", 1);
     let bystander = Bystander::start(address);
-    let frame = produce_frame("slow", batch(&[7; 100], Codec::None));
+    let frame = produce_frame("slow", &batch(&[7; 100], Codec::None));
 
     let mut clients: Vec<Client> = (0..CLIENTS).map(|_| Client::connect(address)).collect();
     for byte in frame.chunks(1) {

@@ -124,7 +124,7 @@ fn producers_that_never_come_back_are_forgotten_within_bounds() {
             .count()
     });
     for id in 0..PRODUCERS {
-        client.send(&produce_frame("flood", of_producer(1_000_000 + id)));
+        client.send(&produce_frame("flood", &of_producer(1_000_000 + id)));
     }
     let answered = answered.join().expect("a reader");
     assert_eq!(i64::try_from(answered), Ok(PRODUCERS));
@@ -158,7 +158,7 @@ fn names_and_fields_of_any_length_are_kept_by_nobody() {
     for client in &mut clients {
         client.send(&frame_of(&name, 11, &fetch_session(1)));
         assert_ne!(client.answer::<FetchRequest>(11).session_id, 0);
-        client.send(&frame_of(&name, 9, &produce("names", batch(b"value", Codec::None))));
+        client.send(&frame_of(&name, 9, &produce("names", &batch(b"value", Codec::None))));
         client.receive().expect("an answer");
         let software = StrBytes::from_string(name.clone());
         let request = ApiVersionsRequest::default()
@@ -173,7 +173,7 @@ fn names_and_fields_of_any_length_are_kept_by_nobody() {
     builder.record_with_headers(now_ms(), None, None, &headers);
     let packed = CompressionTarget::with_default_level(Codec::None);
     let heavy = builder.build_compressed(packed).expect("a batch");
-    assert_eq!(clients[0].produce("names", heavy).0, 0);
+    assert_eq!(clients[0].produce("names", &heavy).0, 0);
     // A head, and then a body, that are nothing but tags; many of them, and a large one.
     for tags in [tags(100_000, 0), tags(1, 900_000), vec![0xff; 100_000]] {
         let mut client = Client::connect(address);

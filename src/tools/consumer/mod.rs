@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 
 use super::Call;
-use super::arguments::{Connect, TopicFilter, property_map, read_properties};
+use super::arguments::{Connect, TopicFilter, layered};
 use super::client::{Client, Moment, TopicPartition};
 use super::output::{Out, note};
 use super::problem::ToolError;
@@ -129,15 +129,12 @@ pub(super) fn run(call: &Call, out: Out<'_>) -> Result<ExitCode, ToolError> {
             "Options from-beginning and offset cannot be specified together.".to_owned(),
         ));
     }
-    let mut properties = arguments.connect.properties()?;
-    properties.extend(property_map(&arguments.consumer_property));
+    let properties = arguments.connect.properties_with(&arguments.consumer_property)?;
     let plan = plan(&arguments, &properties)?;
-    let mut printing = match arguments.formatter_config.as_deref() {
-        Some(file) => read_properties(file)?,
-        None => BTreeMap::new(),
-    };
-    printing.extend(property_map(&arguments.property));
-    printing.extend(property_map(&arguments.formatter_property));
+    let printing = layered(
+        arguments.formatter_config.as_deref(),
+        &[&arguments.property, &arguments.formatter_property],
+    )?;
     let kind = Kind::parse(arguments.formatter.as_deref())?;
     let formatter = Formatter::parse(kind, &printing)?;
     let client = arguments.connect.client_with(&properties)?;

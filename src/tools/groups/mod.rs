@@ -13,7 +13,7 @@ use kafka_protocol::messages::ListGroupsRequest;
 use kafka_protocol::messages::list_groups_response::ListedGroup;
 
 use super::Call;
-use super::arguments::Connect;
+use super::arguments::{Connect, no_action};
 use super::client::{Client, To, text};
 use super::output::{Out, Table};
 use super::problem::ToolError;
@@ -78,10 +78,7 @@ pub(super) fn run(call: &Call, out: Out<'_>) -> Result<ExitCode, ToolError> {
     };
     let Arguments { list, describe, delete, reset_offsets, delete_offsets, .. } = arguments;
     if !(list || describe || delete || reset_offsets || delete_offsets) {
-        return Err(ToolError::Usage(
-            "Command must include exactly one action: --list, --describe, --delete, --reset-offsets, --delete-offsets"
-                .to_owned(),
-        ));
+        return Err(no_action("--list, --describe, --delete, --reset-offsets, --delete-offsets"));
     }
     if !list && arguments.group.is_empty() && !arguments.all_groups {
         return Err(ToolError::Usage("Option --group or --all-groups is missing".to_owned()));
