@@ -99,10 +99,12 @@ pub(super) fn run(call: &Call, out: Out<'_>) -> Result<ExitCode, ToolError> {
     match action {
         Action::Describe => describe(&mut connect.client()?, out)?,
         Action::Upgrade { levels } => {
+            warn_of_metadata(&levels, out)?;
             let wanted = wanted(&levels, "upgrade")?;
             update(&mut connect.client()?, Way::Up, &wanted, levels.dry_run, out)?;
         }
         Action::Downgrade { levels, r#unsafe } => {
+            warn_of_metadata(&levels, out)?;
             let wanted = wanted(&levels, "downgrade")?;
             let way = Way::Down { is_unsafe: r#unsafe };
             update(&mut connect.client()?, way, &wanted, levels.dry_run, out)?;
@@ -114,6 +116,13 @@ pub(super) fn run(call: &Call, out: Out<'_>) -> Result<ExitCode, ToolError> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn warn_of_metadata(levels: &Levels, out: Out<'_>) -> Result<(), ToolError> {
+    if levels.metadata.is_some() {
+        writeln!(out, " `metadata` flag is deprecated and may be removed in a future release.")?;
+    }
+    Ok(())
 }
 
 /// First version of ApiVersions that tells of features with a lowest level of 0.
@@ -175,7 +184,13 @@ fn wanted(levels: &Levels, verb: &str) -> Result<BTreeMap<String, i16>, ToolErro
     let mut all = Vec::new();
     if let Some(release) = &levels.metadata {
         let found = levels_of_releases().find(|(_, known)| known == release);
-        let unknown = || ToolError::Argument(format!("Unknown metadata.version {release}"));
+        let unknown = || {
+            let known = RELEASES.join(", ");
+            let text = format!(
+                "Unknown metadata.version '{release}'. Supported metadata.version are: {known}"
+            );
+            ToolError::Argument(text)
+        };
         let (level, _) = found.ok_or_else(unknown)?;
         all.push((METADATA_VERSION.to_owned(), level));
     }
@@ -223,6 +238,12 @@ fn update(
     dry_run: bool,
     out: Out<'_>,
 ) -> Result<(), ToolError> {
+    if let Some((_, level)) = wanted.iter().find(|(_, level)| way == Way::Up && **level < 1) {
+        return Err(ToolError::Argument(format!(
+            "The upgradeType flag should be set to SAFE_DOWNGRADE or UNSAFE_DOWNGRADE when the \
+             provided maxVersionLevel:{level} is < 1."
+        )));
+    }
     let request = |version: i16| request(version, way, wanted, dry_run);
     let wait = client.patience();
     let answer = client.ask_as::<UpdateFeaturesRequest, _>(To::Any, i16::MAX, request, wait)?;
@@ -349,9 +370,10 @@ SupportedMaxVersion: UNKNOWN 31       FinalizedVersionLevel: 4.3-IV0          Ep
                 "Can't parse feature=level string a=x: unable to parse x as a short.",
             ),
             (levels(None, &["a=1", "a=2"]), "Feature a was specified more than once."),
-            (levels(Some("9.9"), &[]), "Unknown metadata.version 9.9"),
+            (levels(Some("9.9"), &[]), "Unknown metadata.version '9.9'. Supported "),
         ] {
-            assert_eq!(wanted(&given, "upgrade").unwrap_err().to_string(), text);
+            let told = wanted(&given, "upgrade").unwrap_err().to_string();
+            assert!(told.starts_with(text), "{told}");
         }
     }
 

@@ -190,6 +190,7 @@ fn features_are_told_and_refused_as_by_apache_kafkas_tool() {
 
     let described = features(&["describe"]);
     let kept = features(&["upgrade", "--metadata", "4.3-IV0"]);
+    let off = features(&["upgrade", "--feature", "group.version=0"]);
     let refused = features(&["upgrade", "--feature", "group.version=1"]);
     broker.stop();
     broker.start_again();
@@ -199,7 +200,12 @@ fn features_are_told_and_refused_as_by_apache_kafkas_tool() {
         assert_eq!((described.code, described.out.lines().count()), (Some(0), 1), "{described:?}");
         assert!(line.is_match(&comparable(described.out.trim())), "{described:?}");
     }
-    assert_eq!((kept.code, &*kept.out), (Some(0), "metadata.version was upgraded to 30.\n"));
+    let deprecated = " `metadata` flag is deprecated and may be removed in a future release.\n";
+    let told = format!("{deprecated}metadata.version was upgraded to 30.\n");
+    assert_eq!((kept.code, kept.out), (Some(0), told));
+    let why = "The upgradeType flag should be set to SAFE_DOWNGRADE or UNSAFE_DOWNGRADE when the \
+               provided maxVersionLevel:0 is < 1.\n";
+    assert_eq!((off.code, &*off.out, &*off.err), (Some(1), "", why));
     let why = "Could not upgrade group.version to 1. The update failed for all features since the \
                following feature had an error: Invalid update version 1 for feature group.version. \
                Local controller 1 does not support this feature.\n";
