@@ -87,7 +87,7 @@ pub(super) fn run(call: &Call, out: Out<'_>) -> Result<ExitCode, ToolError> {
     if arguments.describe == arguments.alter {
         return Err(no_action("--describe, --alter"));
     }
-    let entity = arguments.entity.entity()?;
+    let entities = arguments.entity.entities()?;
     let changes = changes(&arguments)?;
     if arguments.alter && changes.set.is_empty() && changes.unset.is_empty() {
         return Err(ToolError::Usage(
@@ -96,16 +96,13 @@ pub(super) fn run(call: &Call, out: Out<'_>) -> Result<ExitCode, ToolError> {
         ));
     }
     let mut client = arguments.connect.client()?;
-    if entity.is_resource() {
-        if arguments.describe {
-            describe_entity(&mut client, &entity, arguments.all, out)?;
-        } else {
-            alter_resource(&mut client, &entity, &changes, out)?;
+    match entities.as_slice() {
+        [entity] if entity.is_resource() && arguments.describe => {
+            describe_entity(&mut client, entity, arguments.all, out)?;
         }
-    } else if arguments.describe {
-        users::describe(&mut client, &entity, out)?;
-    } else {
-        users::alter(&mut client, &entity, &changes, out)?;
+        [entity] if entity.is_resource() => alter_resource(&mut client, entity, &changes, out)?,
+        entities if arguments.describe => users::describe(&mut client, entities, out)?,
+        entities => users::alter(&mut client, entities, &changes, out)?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,6 +1,6 @@
 //! Whose configs: `--entity-type topics --entity-name a`, or `--topic a` for short.
 
-use clap::Args;
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 
 use crate::tools::problem::ToolError;
 
@@ -26,17 +26,18 @@ const TYPES: &[(&str, &str, i8)] = &[
     ("ips", "ip", IP),
 ];
 
+/// Ids of two arguments.
+const NAME: &str = "entity_name";
+const DEFAULT: &str = "entity_default";
+
 #[derive(Debug, Args)]
 pub(super) struct EntityArguments {
-    /// topics, brokers, broker-loggers, groups, client-metrics, users, clients or ips
+    /// topics, brokers, broker-loggers, groups, client-metrics, users, clients or ips; users and clients together, each with
+    /// its name behind it, are the client ids of users
     #[arg(long)]
-    entity_type: Option<String>,
-    /// Which one
-    #[arg(long)]
-    entity_name: Option<String>,
-    /// What holds for all of that type
-    #[arg(long)]
-    entity_default: bool,
+    entity_type: Vec<String>,
+    #[command(flatten)]
+    names: Names,
     /// Short for --entity-type topics --entity-name …; so are the following
     #[arg(long)]
     topic: Option<String>,
@@ -75,6 +76,44 @@ pub(super) struct EntityArguments {
     ip_defaults: bool,
 }
 
+/// Names and defaults, in the order in which they were given: each belongs to a type.
+#[derive(Debug)]
+struct Names(Vec<Which>);
+
+impl Args for Names {
+    fn augment_args(command: Command) -> Command {
+        let name = Arg::new(NAME).long("entity-name").help("Which one").action(ArgAction::Append);
+        let default = Arg::new(DEFAULT)
+            .long("entity-default")
+            .help("What holds for all of that type")
+            .num_args(0)
+            .default_missing_value("true")
+            .action(ArgAction::Append);
+        command.arg(name).arg(default)
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for Names {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let names = matches.get_many::<String>(NAME).unwrap_or_default().cloned().map(Which::Named);
+        let mut given: Vec<(usize, Which)> =
+            matches.indices_of(NAME).into_iter().flatten().zip(names).collect();
+        let defaults = matches.indices_of(DEFAULT).into_iter().flatten();
+        given.extend(defaults.map(|at| (at, Which::Default)));
+        given.sort_by_key(|(at, _)| *at);
+        Ok(Self(given.into_iter().map(|(_, which)| which).collect()))
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
 /// Which of a type.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Which {
@@ -96,26 +135,46 @@ pub(super) struct Entity {
 }
 
 impl EntityArguments {
-    /// What they mean.
-    pub(super) fn entity(&self) -> Result<Entity, ToolError> {
-        if let Some(plural) = self.entity_type.as_deref() {
-            let Some((_, _, kind)) = TYPES.iter().find(|(name, _, _)| *name == plural) else {
+    /// What they mean: one entity, or a user and its client id.
+    pub(super) fn entities(&self) -> Result<Vec<Entity>, ToolError> {
+        let mut entities = if self.entity_type.is_empty() { self.short() } else { self.long()? };
+        match entities.as_slice() {
+            [] => Err(ToolError::Usage(
+                "At least one entity type must be specified: --entity-type, or --topic and its like"
+                    .to_owned(),
+            )),
+            [_] => Ok(entities),
+            [one, other] if [one.kind, other.kind] == [USER, CLIENT] => Ok(entities),
+            [one, other] if [one.kind, other.kind] == [CLIENT, USER] => {
+                entities.reverse();
+                Ok(entities)
+            }
+            _ => Err(ToolError::Usage(
+                "Only users and clients can be given together, and each of them once".to_owned(),
+            )),
+        }
+    }
+
+    fn long(&self) -> Result<Vec<Entity>, ToolError> {
+        let Names(names) = &self.names;
+        if names.len() > self.entity_type.len() {
+            return Err(ToolError::Usage(
+                "--entity-name and --entity-default exclude each other".to_owned(),
+            ));
+        }
+        let mut names = names.iter().cloned();
+        let entity = |plural: &String| {
+            let Some((_, _, kind)) = TYPES.iter().find(|(name, _, _)| name == plural) else {
                 return Err(ToolError::Argument(format!(
                     "Invalid entity type {plural}, the entity type must be one of topics, clients, users, brokers, ips, client-metrics, groups, broker-loggers"
                 )));
             };
-            let which = match &self.entity_name {
-                Some(_) if self.entity_default => {
-                    return Err(ToolError::Usage(
-                        "--entity-name and --entity-default exclude each other".to_owned(),
-                    ));
-                }
-                Some(name) => Which::Named(name.clone()),
-                None if self.entity_default => Which::Default,
-                None => Which::All,
-            };
-            return Ok(Entity { kind: *kind, which });
-        }
+            Ok(Entity { kind: *kind, which: names.next().unwrap_or(Which::All) })
+        };
+        self.entity_type.iter().map(entity).collect()
+    }
+
+    fn short(&self) -> Vec<Entity> {
         let named = [
             (super::TOPIC, &self.topic),
             (BROKER, &self.broker),
@@ -136,18 +195,7 @@ impl EntityArguments {
             .into_iter()
             .filter_map(|(kind, name)| Some(Entity { kind, which: Which::Named(name.clone()?) }));
         let defaults = defaults.into_iter().filter(|(_, given)| *given);
-        let mut given =
-            named.chain(defaults.map(|(kind, _)| Entity { kind, which: Which::Default }));
-        match (given.next(), given.next()) {
-            (Some(entity), None) => Ok(entity),
-            (None, _) => Err(ToolError::Usage(
-                "At least one entity type must be specified: --entity-type, or --topic and its like"
-                    .to_owned(),
-            )),
-            (Some(_), Some(_)) => {
-                Err(ToolError::Usage("One entity at a time is served".to_owned()))
-            }
-        }
+        named.chain(defaults.map(|(kind, _)| Entity { kind, which: Which::Default })).collect()
     }
 }
 
@@ -181,12 +229,38 @@ impl Entity {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::FromArgMatches as _;
+
+    fn entities(words: &[&str]) -> Result<Vec<Entity>, ToolError> {
+        let command = EntityArguments::augment_args(Command::new("t"));
+        let matches = command.get_matches_from([&["t"], words].concat());
+        EntityArguments::from_arg_matches(&matches).unwrap().entities()
+    }
 
     fn entity(words: &[&str]) -> Result<Entity, ToolError> {
-        let command = EntityArguments::augment_args(clap::Command::new("t"));
-        let matches = command.get_matches_from([&["t"], words].concat());
-        EntityArguments::from_arg_matches(&matches).unwrap().entity()
+        entities(words).map(|mut entities| entities.remove(0))
+    }
+
+    #[test]
+    fn names_and_defaults_belong_to_types_in_the_order_given() {
+        let default_user = Entity { kind: USER, which: Which::Default };
+        let client = Entity { kind: CLIENT, which: Which::Named("c".to_owned()) };
+        let expected = [default_user.clone(), client];
+        let (users, clients) = (["--entity-type", "users"], ["--entity-type", "clients"]);
+        let (name, default) = (["--entity-name", "c"], ["--entity-default"]);
+
+        for words in [
+            [&users[..], &default, &clients, &name].concat(),
+            [&clients[..], &name, &users, &default].concat(),
+            [&users[..], &clients, &default, &name].concat(),
+            vec!["--client", "c", "--user-defaults"],
+        ] {
+            assert_eq!(entities(&words).unwrap(), expected, "{words:?}");
+        }
+        let all_clients = Entity { kind: CLIENT, which: Which::All };
+        let words = [&users[..], &default, &clients].concat();
+        assert_eq!(entities(&words).unwrap(), [default_user, all_clients]);
+        assert!(entities(&[&users[..], &users].concat()).is_err());
+        assert!(entities(&[&users[..], &name, &default].concat()).is_err());
     }
 
     #[test]
