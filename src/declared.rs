@@ -80,13 +80,22 @@ pub(crate) async fn ensure(
     let controller = &broker.controller;
     let now = broker.clock.now();
     if !create.is_empty() {
-        let request = CreateTopics { topics: create, validate_only: false, timeout_ms: TIMEOUT_MS };
+        let request = CreateTopics {
+            requester: None,
+            topics: create,
+            validate_only: false,
+            timeout_ms: TIMEOUT_MS,
+        };
         let answer = controller.create_topics(now, request).await;
         check(declared, answer.map(|all| results(all, |(name, result)| (name, result.err()))))?;
     }
     if !grow.is_empty() {
-        let request =
-            CreatePartitions { topics: grow, validate_only: false, timeout_ms: TIMEOUT_MS };
+        let request = CreatePartitions {
+            requester: None,
+            topics: grow,
+            validate_only: false,
+            timeout_ms: TIMEOUT_MS,
+        };
         let answer = controller.create_partitions(now, request).await;
         check(declared, answer.map(|all| results(all, |(name, result)| (name, result.err()))))?;
     }

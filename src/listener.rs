@@ -1,22 +1,28 @@
 //! Accepts sockets and hands each to the arbiter with the fewest.
 
-use crate::connection_rate::ConnectionRate;
+use crate::connection_rate::{ConnectionRate, ConnectionRates};
 use actix::Addr;
 use actix_rt::ArbiterHandle;
 use ottla_actors::connection::{ConnectionActor, ConnectionLimits, Drain};
 use ottla_actors::dispatch::{Advertised, Broker};
+use ottla_actors::quota::Windows;
 use ottla_actors::runtime::{Reply, Seldom, start_on};
-use ottla_actors::types::{BrokerSettings, Endpoint, Metrics};
+use ottla_actors::types::{BrokerSettings, Endpoint, Metrics, ThrottleReason};
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tokio::net::{TcpListener, TcpSocket, TcpStream, lookup_host};
 use tokio::sync::oneshot;
 
 /// How long an acceptor rests when the process has no descriptors left, for else it would spin.
-const OUT_OF_DESCRIPTORS_PAUSE: std::time::Duration = std::time::Duration::from_millis(50);
+const OUT_OF_DESCRIPTORS_PAUSE: Duration = Duration::from_millis(50);
+
+/// Sockets of addresses that are beyond their quota that are held for a while, so that their
+/// clients do not come back at once; past it they are closed at once.
+const HELD_MAX: usize = 1_000;
 
 /// Bounds on the number of connections.
 #[derive(Clone, Debug)]
@@ -31,7 +37,7 @@ pub(crate) struct ConnectionCounts {
 impl ConnectionCounts {
     /// `max.connections`, `max.connections.per.ip` and its overrides, of which host names are
     /// resolved once, and `max.connection.creation.rate`.
-    pub(crate) async fn of(settings: &BrokerSettings) -> Self {
+    pub(crate) async fn of(settings: &BrokerSettings, windows: Windows) -> Self {
         let count = |count: u32| usize::try_from(count).unwrap_or(usize::MAX);
         let mut overrides = BTreeMap::new();
         for (host, max) in &settings.max_connections_per_ip_overrides {
@@ -49,7 +55,10 @@ impl ConnectionCounts {
             max: count(settings.max_connections),
             max_per_ip: count(settings.max_connections_per_ip),
             overrides,
-            rate: Arc::new(ConnectionRate::new(settings.max_connection_creation_rate)),
+            rate: Arc::new(ConnectionRate::new(
+                settings.max_connection_creation_rate.into(),
+                windows,
+            )),
         }
     }
 
@@ -107,6 +116,10 @@ pub(crate) struct Connections {
     open: Arc<Mutex<Open>>,
     refusals: Arc<Seldom>,
     delays: Arc<Seldom>,
+    throttles: Arc<Seldom>,
+    /// Of addresses that have a quota.
+    rates: Arc<ConnectionRates>,
+    held: Arc<AtomicUsize>,
     failures: Arc<Seldom>,
 }
 
@@ -118,6 +131,7 @@ impl Connections {
         arbiters: &[ArbiterHandle],
     ) -> Self {
         let arbiters = arbiters.iter().map(|arbiter| (arbiter.clone(), Arc::default())).collect();
+        let rates = Arc::new(ConnectionRates::new(broker.quotas.windows()));
         Self {
             broker,
             limits,
@@ -126,6 +140,9 @@ impl Connections {
             open: Arc::default(),
             refusals: Arc::default(),
             delays: Arc::default(),
+            throttles: Arc::default(),
+            rates,
+            held: Arc::default(),
             failures: Arc::default(),
         }
     }
@@ -136,6 +153,10 @@ impl Connections {
             match listener.accept().await {
                 Ok((socket, peer)) => {
                     self.await_turn().await;
+                    if let Err(pause) = self.within_quota(peer) {
+                        self.hold(socket, pause);
+                        continue;
+                    }
                     self.counts.rate.record(self.broker.clock.mono());
                     self.start(socket, peer, &advertised);
                 }
@@ -148,6 +169,41 @@ impl Connections {
                 }
             }
         }
+    }
+
+    /// Counts a connection of an address that has a quota.
+    ///
+    /// # Errors
+    /// It is used up; how long the connection is to be held before it is closed.
+    fn within_quota(&self, peer: SocketAddr) -> Result<(), Duration> {
+        let ip = peer.ip().to_canonical();
+        let Some(per_second) = self.broker.quotas.of_ip(ip) else { return Ok(()) };
+        let now = self.broker.clock.mono();
+        let taken = self.rates.take(ip, per_second, now);
+        if let Err(pause) = taken {
+            self.broker.metrics().quota.record(ThrottleReason::Connection, pause);
+            if let Some(untold) = self.throttles.happened(now) {
+                log::warn!(
+                    client:% = ip, others_before = untold;
+                    "connection refused: the address has used up its connection_creation_rate"
+                );
+            }
+        }
+        taken
+    }
+
+    /// Closes a socket after a while, as Kafka does.
+    fn hold(&self, socket: TcpStream, pause: Duration) {
+        let held = self.held.clone();
+        if held.fetch_add(1, Ordering::Relaxed) >= HELD_MAX {
+            held.fetch_sub(1, Ordering::Relaxed);
+            return;
+        }
+        tokio::task::spawn_local(async move {
+            tokio::time::sleep(pause).await;
+            drop(socket);
+            held.fetch_sub(1, Ordering::Relaxed);
+        });
     }
 
     /// Waits until a connection that is there may be taken. Those behind it wait in the system's

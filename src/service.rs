@@ -17,6 +17,7 @@ use ottla_actors::controller::{
 use ottla_actors::dispatch::{Advertised, Broker, FetchSessionSlots};
 use ottla_actors::group::{GroupSettings, Groups};
 use ottla_actors::partition::PartitionSettings;
+use ottla_actors::quota::{Quotas, Windows};
 use ottla_actors::registry::{Arbiters, ImageWriter, MetadataImage, Registry, TopicImage};
 use ottla_actors::runtime::{Budget, Clock};
 use ottla_actors::storage::{LogPolicy, OpenError, Storage, StorageOptions};
@@ -175,7 +176,9 @@ impl Service {
             clock,
         );
         let rules = SettingsRules::new(BrokerConfigs::clone(&given));
-        let controller = start_controller(&settings, &storage, writer, rules, (&groups, &registry));
+        let quotas = Arc::new(Quotas::new(quota_windows(&settings)));
+        let heard = (&groups, &registry, &quotas);
+        let controller = start_controller(&settings, &storage, writer, rules, heard);
         let broker = Arc::new(Broker {
             node: settings.node_id,
             cluster_id: storage.meta().cluster_id.clone(),
@@ -184,6 +187,7 @@ impl Service {
             settings: settings.clone(),
             registry,
             groups,
+            quotas,
             controller,
             storage,
             clock,
@@ -196,7 +200,7 @@ impl Service {
         let connections = Connections::new(
             broker.clone(),
             limits,
-            ConnectionCounts::of(&settings).await,
+            ConnectionCounts::of(&settings, broker.quotas.windows()).await,
             arbiters.handles(),
         );
         let mut acceptors = Vec::with_capacity(bound.len());
@@ -293,19 +297,24 @@ fn start_controller(
     storage: &Arc<Storage>,
     writer: ImageWriter,
     rules: SettingsRules,
-    (groups, registry): (&Groups, &Arc<Registry>),
+    (groups, registry, quotas): (&Groups, &Arc<Registry>, &Arc<Quotas>),
 ) -> ControllerHandle {
     let controller_settings = ControllerSettings {
         num_partitions: settings.num_partitions,
         default_replication_factor: settings.default_replication_factor,
         delete_topic_enable: settings.delete_topic_enable,
+        quota_windows: windows(
+            settings.controller_quota_window_num,
+            settings.controller_quota_window_size_seconds,
+        ),
     };
     let watcher = GroupTopics {
         groups: groups.clone(),
         storage: storage.clone(),
         registry: registry.clone(),
     };
-    let publisher = RegistryPublisher::new(writer, settings.node_id, Box::new(watcher));
+    let node = settings.node_id;
+    let publisher = RegistryPublisher::new(writer, quotas.clone(), node, Box::new(watcher));
     let log = storage.create(LogId::METADATA, metadata_policy());
     ControllerHandle::start_local(move |controller| ControllerParts {
         settings: controller_settings,
@@ -419,6 +428,14 @@ fn group_settings(settings: &BrokerSettings) -> GroupSettings {
         offsets_check_interval: settings.offsets_retention_check_interval,
         ..GroupSettings::default()
     }
+}
+
+fn quota_windows(settings: &BrokerSettings) -> Windows {
+    windows(settings.quota_window_num, settings.quota_window_size_seconds)
+}
+
+fn windows(count: u32, size_seconds: u64) -> Windows {
+    Windows { count, size: Duration::from_secs(size_seconds) }
 }
 
 fn bytes(count: u64) -> usize {

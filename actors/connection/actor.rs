@@ -5,8 +5,11 @@ use super::closings::Closings;
 use super::inbound::{FrameError, Inbound, Incoming};
 use super::lane::{self, Pace, Returned};
 use super::memory::{RequestMemory, Room};
+use super::mute::Mute;
 use super::outbound::Outbound;
-use crate::dispatch::{self, Advertised, Broker, Closed, Kind, Pending, Polled, Session, kind_of};
+use crate::dispatch::{
+    self, Advertised, Answered, Broker, Closed, Kind, Pending, Polled, Session, kind_of,
+};
 use crate::runtime::{Alarm, DrainedHook, OnDrained, Reply};
 use crate::types::{ApiMetrics, BlockReason, CloseReason, MonoTime};
 use crate::wire::RequestHead;
@@ -97,6 +100,7 @@ pub struct ConnectionActor<S> {
     is_closing: bool,
     draining: Option<Reply<()>>,
     last_active: MonoTime,
+    mute: Mute,
     /// A frame on its way that others may wait for, by its number, and since when.
     holding: Option<(u64, MonoTime)>,
     alarm: Alarm,
@@ -133,6 +137,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> ConnectionActor<S> {
             is_closing: false,
             draining: None,
             last_active,
+            mute: Mute::default(),
             holding: None,
             alarm: Alarm::default(),
             blocked,
@@ -142,6 +147,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> ConnectionActor<S> {
 
     /// Does all that can be done now. Ready when the connection is over.
     fn drive(&mut self, cx: &mut Cx<'_>) -> Poll<()> {
+        self.mute.end(self.broker.clock);
         let turn_ends = self.broker.clock.mono().after(TURN_TIME_MAX);
         for _ in 0..ROUNDS_MAX {
             self.answer(cx);
@@ -203,7 +209,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> ConnectionActor<S> {
     fn answer(&mut self, cx: &mut Cx<'_>) {
         while let Some(polled) = self.poll_front(cx) {
             match polled {
-                Poll::Ready(Ok(frame)) => {
+                Poll::Ready(Ok(Answered { frame, pause })) => {
                     let Some(slot) = self.slots.pop_front() else { return };
                     let Slot { key, begun, bytes, took, .. } = slot;
                     self.open_bytes -= bytes;
@@ -217,6 +223,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> ConnectionActor<S> {
                         api.duration.record_time(self.broker.clock.mono().since(begun));
                         api.ended.one();
                     }
+                    self.mute.begin(pause, self.broker.clock);
                 }
                 Poll::Ready(Err(closed)) => {
                     if let Some(front) = self.slots.front_mut() {
@@ -264,6 +271,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> ConnectionActor<S> {
             Some(BlockReason::Answers)
         } else if self.slots.len() >= OPEN_REQUESTS_MAX || self.open_bytes > OPEN_BYTES_MAX {
             Some(BlockReason::Requests)
+        } else if self.mute.until().is_some() {
+            Some(BlockReason::Quota)
         } else {
             None
         }
@@ -344,7 +353,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> ConnectionActor<S> {
     /// The next moment at which something happens without being asked.
     fn deadline(&self) -> Option<MonoTime> {
         let received = self.holding.map(|(_, since)| since.after(self.limits.receive_max));
-        [received, self.answer_deadline()].into_iter().flatten().min()
+        [received, self.mute.until(), self.answer_deadline()].into_iter().flatten().min()
     }
 
     /// Notes since when a frame is on its way in memory that others may want.

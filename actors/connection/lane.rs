@@ -4,7 +4,7 @@
 //! A request goes there if it is large, or about very many things, or if the last two of its kind
 //! on its connection took long. Its session goes along: a connection has one such request open, and nothing beside it.
 
-use crate::dispatch::{self, Broker, Closed, Frame, Pending, Session};
+use crate::dispatch::{self, Answered, Broker, Closed, Pending, Session};
 use crate::runtime::{Alarm, Reply};
 use actix_rt::ArbiterHandle;
 use bytes::Bytes;
@@ -49,7 +49,7 @@ impl Pace {
 /// What comes back from the lane.
 pub(super) struct Returned {
     pub(super) session: Session,
-    pub(super) answer: Result<Option<Frame>, Closed>,
+    pub(super) answer: Result<Answered, Closed>,
     /// The longest that its thread worked on it without a pause.
     pub(super) took: Duration,
 }
@@ -94,8 +94,10 @@ struct Errand {
 
 impl Errand {
     /// Does all that can be done now.
-    fn work(&mut self, cx: &mut Cx<'_>) -> Poll<Result<Option<Frame>, Closed>> {
-        let Some((session, work)) = &mut self.work else { return Poll::Ready(Ok(None)) };
+    fn work(&mut self, cx: &mut Cx<'_>) -> Poll<Result<Answered, Closed>> {
+        let Some((session, work)) = &mut self.work else {
+            return Poll::Ready(Ok(Answered::default()));
+        };
         if let Work::New(frame) = work {
             match dispatch::start(&self.broker, session, std::mem::take(frame)) {
                 Ok(pending) => *work = Work::Open(pending),

@@ -15,6 +15,7 @@ mod inbound;
 mod inbound_test;
 mod lane;
 mod memory;
+mod mute;
 mod outbound;
 
 pub use actor::{ConnectionActor, ConnectionLimits, Drain};

@@ -105,7 +105,12 @@ async fn settle() {
 }
 
 fn create(name: &str) -> CreateTopics {
-    CreateTopics { topics: vec![topic(name)], validate_only: false, timeout_ms: 1000 }
+    CreateTopics {
+        requester: None,
+        topics: vec![topic(name)],
+        validate_only: false,
+        timeout_ms: 1000,
+    }
 }
 
 async fn is_pending<F: Future + Unpin>(future: &mut F) -> bool {

@@ -54,6 +54,8 @@ pub enum ControllerError {
     NameOfGivenId,
     /// `delete.topic.enable` is false.
     DeletionDisabled,
+    /// The client has used up its quota of changes.
+    Throttled,
     /// The requester gave no time.
     TimedOut,
     /// The end of the number space of producer ids.
@@ -91,11 +93,20 @@ impl ControllerError {
             Self::ReplicasStay => ErrorCode::InvalidReplicaAssignment,
             Self::UnknownTopicId(_) => ErrorCode::UnknownTopicId,
             Self::DeletionDisabled => ErrorCode::TopicDeletionDisabled,
+            Self::Throttled => ErrorCode::ThrottlingQuotaExceeded,
             Self::ProducerIdsExhausted => ErrorCode::UnknownServerError,
             Self::TimedOut => ErrorCode::RequestTimedOut,
             Self::LogRefuses(_) | Self::LogUnreadable(_) => ErrorCode::KafkaStorageError,
             Self::Unavailable => ErrorCode::NotController,
         }
+    }
+}
+
+impl ControllerError {
+    /// The text that stands beside the code; none where Kafka's would be that of the code itself.
+    #[must_use]
+    pub fn told(&self) -> Option<String> {
+        (!matches!(self, Self::Throttled)).then(|| self.to_string())
     }
 }
 
@@ -132,6 +143,7 @@ impl fmt::Display for ControllerError {
                 write!(f, "The provided topic name maps to an ID that was already supplied.")
             }
             Self::DeletionDisabled => write!(f, "Topic deletion is disabled."),
+            Self::Throttled => write!(f, "The throttling quota has been exceeded."),
             Self::TimedOut => write!(f, "The request timed out before it was begun."),
             Self::ProducerIdsExhausted => write!(f, "There are no producer ids left."),
             Self::LogRefuses(why) => write!(f, "The metadata log takes no records: {why}"),

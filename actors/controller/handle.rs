@@ -3,12 +3,14 @@
 use super::actor::{Ask, AskPosition, ControllerActor};
 use super::error::ControllerError;
 use super::ports::{ControllerParts, LogReport};
+use super::quota_error::QuotaError;
 use super::request::{
-    AlterConfigs, Answer, ConfigsAltered, CreatePartitions, CreateTopics, Declared, DeleteTopics,
-    NewTopic, ProducerIdBlock, Reassignment, Request, StartBroker, Started, TopicCreated,
-    TopicDeleted, UpdateFeatures,
+    AlterConfigs, AlterQuotas, Answer, AskedEntity, ConfigsAltered, CreatePartitions, CreateTopics,
+    Declared, DeleteTopics, NewTopic, ProducerIdBlock, QuotaFilter, Reassignment, Request,
+    StartBroker, Started, TopicCreated, TopicDeleted, UpdateFeatures,
 };
 use super::rules::ConfigResource;
+use crate::quota::{EntityQuotas, QuotaEntity};
 use crate::runtime::{Reply, start_local, start_on};
 use crate::types::{LeaderEpoch, Now, Offset, ProducerId, Uuid};
 use actix::prelude::*;
@@ -18,6 +20,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as Cx, Poll};
+use std::time::Duration;
 use tokio::sync::oneshot;
 
 /// How far the metadata log is.
@@ -154,6 +157,28 @@ impl ControllerHandle {
         })
     }
 
+    /// AlterClientQuotas; when the answer is there, the quotas count.
+    pub fn alter_quotas(
+        &self,
+        now: Now,
+        request: AlterQuotas,
+    ) -> Pending<Vec<(AskedEntity, Result<(), QuotaError>)>> {
+        self.ask(now, Request::AlterQuotas(request), |answer| {
+            if let Answer::QuotasAltered(results) = answer { Some(Ok(results)) } else { None }
+        })
+    }
+
+    /// DescribeClientQuotas.
+    pub fn quotas(
+        &self,
+        now: Now,
+        filter: QuotaFilter,
+    ) -> Pending<Result<Vec<(QuotaEntity, EntityQuotas)>, QuotaError>> {
+        self.ask(now, Request::Quotas(filter), |answer| {
+            if let Answer::Quotas(found) = answer { Some(Ok(found)) } else { None }
+        })
+    }
+
     /// A producer id that nobody has had.
     pub fn new_producer_id(&self, now: Now) -> Pending<ProducerId> {
         self.ask(now, Request::NewProducerId, |answer| {
@@ -171,7 +196,7 @@ impl ControllerHandle {
     fn ask<T>(&self, now: Now, request: Request, take: Take<T>) -> Pending<T> {
         let (reply, answer) = Reply::new();
         self.0.do_send(Ask { now, request, reply });
-        Pending { answer, take }
+        Pending { answer, take, pause: Duration::ZERO }
     }
 }
 
@@ -185,6 +210,15 @@ type Take<T> = fn(Answer) -> Option<Result<T, ControllerError>>;
 pub struct Pending<T> {
     answer: oneshot::Receiver<Result<Answer, ControllerError>>,
     take: Take<T>,
+    pause: Duration,
+}
+
+impl<T> Pending<T> {
+    /// The answer, and how long the client has to pause that asked.
+    pub async fn with_pause(mut self) -> (Result<T, ControllerError>, Duration) {
+        let answer = (&mut self).await;
+        (answer, self.pause)
+    }
 }
 
 impl<T> Future for Pending<T> {
@@ -193,7 +227,11 @@ impl<T> Future for Pending<T> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Cx<'_>) -> Poll<Self::Output> {
         let take = self.take;
         Pin::new(&mut self.answer).poll(cx).map(|answer| {
-            let answer = answer.unwrap_or(Err(ControllerError::Unavailable))?;
+            let mut answer = answer.unwrap_or(Err(ControllerError::Unavailable))?;
+            if let Answer::Throttled(throttled, pause) = answer {
+                answer = *throttled;
+                self.pause = pause;
+            }
             let taken = take(answer);
             assert!(taken.is_some(), "the controller answered a request of another kind");
             taken.unwrap_or(Err(ControllerError::Unavailable))

@@ -2,12 +2,14 @@
 //! records.
 
 use super::error::ControllerError;
+use super::mutations::{Allowance, Mutations};
 use super::records::{BrokerRecord, ConfigRecord, ProducerIdsRecord, Record};
-use super::request::{Answer, ProducerIdBlock, Request, StartBroker, Started};
+use super::request::{Answer, ProducerIdBlock, Request, Requester, StartBroker, Started};
 use super::rules::{ConfigResource, ConfigRules};
 use super::state::ClusterState;
-use super::{configs, features, reassignments, topics};
+use super::{configs, features, quotas, reassignments, topics};
 use crate::machine::{Decision, ReplicatedMachine};
+use crate::quota::{Limits, Windows};
 use crate::types::{MonoTime, Now, ProducerId};
 use std::fmt;
 use std::ops::Range;
@@ -28,6 +30,8 @@ pub struct ControllerSettings {
     pub default_replication_factor: i16,
     /// `delete.topic.enable`.
     pub delete_topic_enable: bool,
+    /// `controller.quota.window.num` and `controller.quota.window.size.seconds`.
+    pub quota_windows: Windows,
 }
 
 /// The controller's logic.
@@ -39,6 +43,8 @@ pub struct ControllerMachine {
     // Soft state: what is left of the block that ids are given out of. A restart forgets it, and
     // takes the next block: ids are skipped, never given twice.
     producer_ids: Range<i64>,
+    // Soft state as well.
+    mutations: Mutations,
 }
 
 impl fmt::Debug for ControllerMachine {
@@ -55,7 +61,8 @@ impl ControllerMachine {
     /// A cluster in which nothing has happened.
     #[must_use]
     pub fn new(settings: ControllerSettings, rules: Arc<dyn ConfigRules>) -> Self {
-        Self { settings, rules, state: ClusterState::default(), producer_ids: 0..0 }
+        let mutations = Mutations::new(settings.quota_windows);
+        Self { settings, rules, state: ClusterState::default(), producer_ids: 0..0, mutations }
     }
 
     /// Hard state.
@@ -88,6 +95,23 @@ impl ControllerMachine {
             }));
         }
         Decision { records, answer: Answer::Started(Started { term }) }
+    }
+
+    /// Decides for a client that may have a quota of changes.
+    fn within_quota(
+        &mut self,
+        now: Now,
+        requester: Option<&Requester>,
+        decide: impl FnOnce(&Self, &mut Allowance) -> Decision<Record, Answer>,
+    ) -> Decision<Record, Answer> {
+        let mut allowance = self.mutations.allow(requester, now.mono);
+        let Decision { records, answer } = decide(self, &mut allowance);
+        let pause = self.mutations.settle(allowance);
+        let answer = match pause.is_zero() {
+            true => answer,
+            false => Answer::Throttled(Box::new(answer), pause),
+        };
+        Decision { records, answer }
     }
 
     fn new_producer_id(&mut self) -> Decision<Record, Answer> {
@@ -132,13 +156,26 @@ impl ReplicatedMachine for ControllerMachine {
     type Record = Record;
     type Answer = Answer;
 
-    fn decide(&mut self, _now: Now, request: Request) -> Decision<Record, Answer> {
+    fn decide(&mut self, now: Now, request: Request) -> Decision<Record, Answer> {
         match request {
             Request::StartBroker(start) => self.start_broker(start),
-            Request::CreateTopics(create) => topics::create(self, create),
+            Request::CreateTopics(mut create) => {
+                let requester = create.requester.take();
+                self.within_quota(now, requester.as_ref(), |machine, allowance| {
+                    topics::create(machine, create, allowance)
+                })
+            }
             Request::DeclareTopics(declared) => topics::declare(self, declared),
-            Request::DeleteTopics(delete) => topics::delete(self, &delete),
-            Request::CreatePartitions(more) => topics::create_partitions(self, &more),
+            Request::DeleteTopics(delete) => {
+                self.within_quota(now, delete.requester.as_ref(), |machine, allowance| {
+                    topics::delete(machine, &delete, allowance)
+                })
+            }
+            Request::CreatePartitions(more) => {
+                self.within_quota(now, more.requester.as_ref(), |machine, allowance| {
+                    topics::create_partitions(machine, &more, allowance)
+                })
+            }
             Request::Reassign(asked) => {
                 Decision { records: Vec::new(), answer: reassignments::alter(self, &asked) }
             }
@@ -152,6 +189,10 @@ impl ReplicatedMachine for ControllerMachine {
                 records: Vec::new(),
                 answer: Answer::ConfiguredGroups(self.state.configured_groups()),
             },
+            Request::AlterQuotas(alter) => quotas::alter(self, alter),
+            Request::Quotas(filter) => {
+                Decision { records: Vec::new(), answer: quotas::describe(self, &filter) }
+            }
             Request::NewProducerId => self.new_producer_id(),
             Request::AllocateProducerIds => self.allocate_producer_ids(),
         }
@@ -159,6 +200,9 @@ impl ReplicatedMachine for ControllerMachine {
 
     fn replay(&mut self, record: &Record) {
         self.state.replay(record);
+        if matches!(record, Record::Quota(_)) {
+            self.mutations.set(Limits::new(self.state.quotas()));
+        }
     }
 
     fn deadline(&self) -> Option<MonoTime> {

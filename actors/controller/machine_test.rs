@@ -143,7 +143,7 @@ fn news_of_a_deletion_name_what_is_gone() {
     let id = cluster.with_topic("t", 1);
     let before = cluster.log.len();
     let topics = vec![TopicRef { name: Some("t".to_owned()), id: Uuid::nil() }];
-    cluster.ask(Request::DeleteTopics(DeleteTopics { topics, timeout_ms: 1 }));
+    cluster.ask(Request::DeleteTopics(DeleteTopics { requester: None, topics, timeout_ms: 1 }));
 
     let delta = cluster.state().changes_of(&cluster.log[before..]);
 
@@ -160,7 +160,11 @@ fn the_whole_image_names_every_topic_and_config() {
     let image = cluster.state().complete();
 
     assert!(image.complete);
-    assert_eq!(image.changes.len(), 4, "features, the cluster's defaults, two topics: {image:?}");
+    assert_eq!(
+        image.changes.len(),
+        5,
+        "features, the cluster's defaults, quotas, two topics: {image:?}"
+    );
 }
 
 #[test]

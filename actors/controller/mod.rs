@@ -1,4 +1,4 @@
-//! The controller: topics, configs, producer ids and broker starts, as the fold of one log.
+//! The controller: topics, configs, quotas, producer ids and broker starts, as the fold of one log.
 //!
 //! Owns the metadata log ([`LogId::METADATA`](crate::types::LogId::METADATA)). Promises: a request
 //! is decided against everything decided before it; its records are one batch, so it happens whole
@@ -6,8 +6,8 @@
 //! durable. What is decided is records, never commands, so that the same replay can be fed by a
 //! quorum later.
 //!
-//! The way of a request: [`ControllerHandle`] → `actor` (mailbox) → `machine` (`topics`, `configs`
-//! decide) → records → log → replay → flushed → [`Publisher`] → answer.
+//! The way of a request: [`ControllerHandle`] → `actor` (mailbox) → `machine` (`topics`, `configs`,
+//! `quotas` decide) → records → log → replay → flushed → [`Publisher`] → answer.
 //!
 //! Deliberately absent: disks (the log is handed in), the image that everyone reads (its owner is
 //! told what changed), wire formats, clocks, random numbers.
@@ -20,9 +20,12 @@ mod handle;
 mod internal;
 mod machine;
 mod metadata_log;
+mod mutations;
 mod placement;
 mod ports;
 mod publish;
+mod quota_error;
+mod quotas;
 mod reassignments;
 mod records;
 mod report;
@@ -39,6 +42,8 @@ mod configs_test;
 #[cfg(test)]
 mod machine_test;
 #[cfg(test)]
+mod quotas_test;
+#[cfg(test)]
 mod records_test;
 #[cfg(test)]
 mod testing;
@@ -54,15 +59,17 @@ pub use machine::{ControllerMachine, ControllerSettings, PRODUCER_ID_BLOCK};
 pub use metadata_log::MetadataLog;
 pub use ports::{ControllerParts, LogReport, Publisher, RecordLog, RecordLogError};
 pub use publish::{RegistryPublisher, TopicWatcher};
+pub use quota_error::QuotaError;
 pub use records::{
-    BrokerRecord, ConfigRecord, FeatureRecord, PartitionRecord, ProducerIdsRecord, Record,
-    RecordError, RemoveTopicRecord, TopicRecord, decode_batch, encode_batch,
+    BrokerRecord, ConfigRecord, FeatureRecord, PartitionRecord, ProducerIdsRecord, QuotaRecord,
+    Record, RecordError, RemoveTopicRecord, TopicRecord, decode_batch, encode_batch,
 };
 pub use request::{
-    AlterConfigs, Answer, ConfigChange, ConfigOperation, ConfigsAltered, CreatePartitions,
-    CreateTopics, Declared, DeleteTopics, FeatureUpdate, MorePartitions, NewTopic, ProducerIdBlock,
-    Reassignment, Request, ResourceAlteration, StartBroker, Started, TopicCreated, TopicDeleted,
-    TopicRef, UpdateFeatures,
+    AlterConfigs, AlterQuotas, Answer, AskedEntity, ConfigChange, ConfigOperation, ConfigsAltered,
+    CreatePartitions, CreateTopics, Declared, DeleteTopics, FeatureUpdate, MorePartitions,
+    NewTopic, ProducerIdBlock, QuotaAlteration, QuotaComponent, QuotaFilter, Reassignment, Request,
+    Requester, ResourceAlteration, StartBroker, Started, TopicCreated, TopicDeleted, TopicRef,
+    UpdateFeatures,
 };
 pub use rules::{ConfigResource, ConfigRules, ResourceKind};
 pub use settings_rules::SettingsRules;

@@ -2,6 +2,7 @@
 
 use super::ports::Publisher;
 use super::state::{Change, ImageDelta, TopicState};
+use crate::quota::Quotas;
 use crate::registry::{ImageWriter, TopicDescription, TopicImage};
 use crate::types::{NodeId, Offset, TopicName, Uuid};
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,6 +20,7 @@ pub trait TopicWatcher: Send {
 /// Publishes to the registry.
 pub struct RegistryPublisher {
     writer: ImageWriter,
+    quotas: Arc<Quotas>,
     node: NodeId,
     of_broker: Arc<BTreeMap<String, String>>,
     of_all: Arc<BTreeMap<String, String>>,
@@ -34,9 +36,14 @@ impl fmt::Debug for RegistryPublisher {
 impl RegistryPublisher {
     /// A publisher of this node; `watcher` hears of topics that come and go.
     #[must_use]
-    pub fn new(writer: ImageWriter, node: NodeId, watcher: Box<dyn TopicWatcher>) -> Self {
+    pub fn new(
+        writer: ImageWriter,
+        quotas: Arc<Quotas>,
+        node: NodeId,
+        watcher: Box<dyn TopicWatcher>,
+    ) -> Self {
         let (of_broker, of_all) = (Arc::default(), Arc::default());
-        Self { writer, node, of_broker, of_all, watcher }
+        Self { writer, quotas, node, of_broker, of_all, watcher }
     }
 
     /// Whether the topic is new.
@@ -55,7 +62,8 @@ impl RegistryPublisher {
             Change::TopicRemoved { .. }
             | Change::Features(_)
             | Change::BrokerConfigs(..)
-            | Change::GroupConfigs(..) => None,
+            | Change::GroupConfigs(..)
+            | Change::Quotas(_) => None,
         });
         let named: BTreeSet<Uuid> = named.collect();
         for id in self.writer.topics() {
@@ -93,6 +101,7 @@ impl Publisher for RegistryPublisher {
                     let configs = self.writer.configs().with_dynamic(&self.of_broker, &self.of_all);
                     self.writer.configure(configs);
                 }
+                Change::Quotas(table) => self.quotas.publish(&table),
                 // Groups read theirs when a protocol that has any is there.
                 Change::GroupConfigs(..) => {}
             }

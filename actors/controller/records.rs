@@ -17,11 +17,13 @@
 
 use super::rules::{ConfigResource, ResourceKind};
 use super::state::PartitionState;
+use crate::quota::{QuotaEntity, QuotaKey, QuotaName, QuotaValue};
 use crate::types::{LeaderEpoch, NameError, NodeId, Timestamp, TopicName, Uuid};
 use crate::wire::{BatchBuilder, BatchHeader, Records, crc_of};
 use bincode::{Decode, Encode};
 use bytes::Bytes;
 use std::fmt;
+use std::net::IpAddr;
 
 /// A change of the cluster's hard state.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +40,8 @@ pub enum Record {
     Partition(PartitionRecord),
     /// A dynamic config is set or unset.
     Config(ConfigRecord),
+    /// A client quota is set or unset.
+    Quota(QuotaRecord),
     /// Producer ids below `next` belong to somebody.
     ProducerIds(ProducerIdsRecord),
 }
@@ -102,6 +106,19 @@ pub struct ConfigRecord {
     pub value: Option<String>,
 }
 
+/// See [`Record::Quota`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QuotaRecord {
+    /// Whose.
+    pub entity: QuotaEntity,
+    /// Where an address is named: what the name stood for.
+    pub address: Option<IpAddr>,
+    /// What is bounded.
+    pub key: QuotaKey,
+    /// The bound; `None`: no bound any more.
+    pub value: Option<QuotaValue>,
+}
+
 /// See [`Record::ProducerIds`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProducerIdsRecord {
@@ -134,6 +151,8 @@ pub enum RecordError {
     Name(NameError),
     /// A type of config resource that is not known.
     Resource(i8),
+    /// A quota of nobody, or of a key that is not known.
+    Quota(String),
 }
 
 impl fmt::Display for RecordError {
@@ -150,6 +169,7 @@ impl fmt::Display for RecordError {
             }
             Self::Name(error) => write!(f, "metadata record has a bad name: {error}"),
             Self::Resource(raw) => write!(f, "metadata record has config resource type {raw}"),
+            Self::Quota(reason) => write!(f, "metadata record has a bad quota: {reason}"),
         }
     }
 }
@@ -164,6 +184,7 @@ mod kind {
     pub(super) const REMOVE_TOPIC: u16 = 7;
     pub(super) const PARTITION: u16 = 8;
     pub(super) const CONFIG: u16 = 9;
+    pub(super) const QUOTA: u16 = 10;
     pub(super) const PRODUCER_IDS: u16 = 15;
 }
 
@@ -203,6 +224,18 @@ struct StoredConfig1 {
     resource_name: String,
     name: String,
     value: Option<String>,
+}
+
+/// A name of `None` is the default's; a kind of `None` is not part of the entity.
+#[derive(Encode, Decode)]
+struct StoredQuota1 {
+    user: Option<Option<String>>,
+    client_id: Option<Option<String>>,
+    ip: Option<Option<String>>,
+    /// As text.
+    address: Option<String>,
+    key: String,
+    value: Option<f64>,
 }
 
 #[derive(Encode, Decode)]
@@ -252,6 +285,7 @@ fn encode(record: &Record) -> Vec<u8> {
         }
         Record::Partition(record) => frame(kind::PARTITION, &stored_partition(record)),
         Record::Config(record) => frame(kind::CONFIG, &stored_config(record)),
+        Record::Quota(record) => frame(kind::QUOTA, &stored_quota(record)),
         Record::ProducerIds(ProducerIdsRecord { next }) => {
             frame(kind::PRODUCER_IDS, &StoredProducerIds1 { next: *next })
         }
@@ -287,6 +321,22 @@ fn stored_config(record: &ConfigRecord) -> StoredConfig1 {
         resource_name,
         name: record.name.clone(),
         value: record.value.clone(),
+    }
+}
+
+fn stored_quota(record: &QuotaRecord) -> StoredQuota1 {
+    let parts = record.entity.parts();
+    let named = |kind: &str| {
+        let found = parts.iter().find(|(of, _)| *of == kind);
+        found.map(|(_, name)| name.name().map(str::to_owned))
+    };
+    StoredQuota1 {
+        user: named(QuotaEntity::USER),
+        client_id: named(QuotaEntity::CLIENT_ID),
+        ip: named(QuotaEntity::IP),
+        address: record.address.map(|address| address.to_string()),
+        key: record.key.name().to_owned(),
+        value: record.value.map(QuotaValue::value),
     }
 }
 
@@ -328,6 +378,7 @@ fn decode(value: &[u8]) -> Result<Record, RecordError> {
         }
         kind::PARTITION => Ok(Record::Partition(read_partition(read(kind, body)?))),
         kind::CONFIG => Ok(Record::Config(read_config(read(kind, body)?)?)),
+        kind::QUOTA => Ok(Record::Quota(read_quota(read(kind, body)?)?)),
         kind::PRODUCER_IDS => {
             let StoredProducerIds1 { next } = read(kind, body)?;
             Ok(Record::ProducerIds(ProducerIdsRecord { next }))
@@ -385,4 +436,24 @@ fn read_config(stored: StoredConfig1) -> Result<ConfigRecord, RecordError> {
         None => return Err(unknown),
     };
     Ok(ConfigRecord { resource, name: stored.name, value: stored.value })
+}
+
+fn read_quota(stored: StoredQuota1) -> Result<QuotaRecord, RecordError> {
+    let name = |part: Option<Option<String>>| part.map(QuotaName::from);
+    let entity = match (name(stored.user), name(stored.client_id), name(stored.ip)) {
+        (Some(user), None, None) => QuotaEntity::User(user),
+        (Some(user), Some(client), None) => QuotaEntity::UserClient(user, client),
+        (None, Some(client), None) => QuotaEntity::Client(client),
+        (None, None, Some(ip)) => QuotaEntity::Ip(ip),
+        (_, _, Some(_)) | (None, None, None) => {
+            return Err(RecordError::Quota("its entity is of no kind".to_owned()));
+        }
+    };
+    let key = QuotaKey::parse(&stored.key)
+        .ok_or_else(|| RecordError::Quota(format!("its key is {}", stored.key)))?;
+    let address = stored.address.map(|text| {
+        text.parse::<IpAddr>().map_err(|_| RecordError::Quota(format!("its address is {text}")))
+    });
+    let value = stored.value.map(QuotaValue::new);
+    Ok(QuotaRecord { entity, address: address.transpose()?, key, value })
 }

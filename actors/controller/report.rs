@@ -18,7 +18,14 @@ pub(super) fn report(answer: &Answer) {
         }
         Answer::ConfigsAltered(results) => results.iter().for_each(altered),
         Answer::FeaturesUpdated(_) => log::info!("levels of features changed"),
+        Answer::QuotasAltered(results) => {
+            for (entity, _) in results.iter().filter(|(_, result)| result.is_ok()) {
+                log::info!(entity:? = entity; "client quotas changed");
+            }
+        }
+        Answer::Throttled(answer, _) => report(answer),
         Answer::Started(_)
+        | Answer::Quotas(_)
         | Answer::Reassigned(_)
         | Answer::Configs(_)
         | Answer::ConfiguredGroups(_)

@@ -1,11 +1,15 @@
 //! What the controller can be asked, and what it answers.
 
 use super::error::ControllerError;
+use super::quota_error::QuotaError;
 use super::rules::ConfigResource;
+use crate::quota::{EntityQuotas, QuotaEntity};
 use crate::types::{NodeId, ProducerId, TopicName, Uuid};
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A request, as the machine takes it.
 #[derive(Clone, Debug)]
@@ -30,6 +34,10 @@ pub enum Request {
     ConfigsOf(ConfigResource),
     /// Names of groups that have dynamic configs.
     ConfiguredGroups,
+    /// Change client quotas.
+    AlterQuotas(AlterQuotas),
+    /// Client quotas that a filter matches.
+    Quotas(QuotaFilter),
     /// One producer id that nobody has had.
     NewProducerId,
     /// A whole block of producer ids that nobody has had.
@@ -60,6 +68,12 @@ pub enum Answer {
     Configs(Arc<BTreeMap<String, String>>),
     /// To [`Request::ConfiguredGroups`].
     ConfiguredGroups(Vec<String>),
+    /// To [`Request::AlterQuotas`]: a result for each entity.
+    QuotasAltered(Vec<(AskedEntity, Result<(), QuotaError>)>),
+    /// To [`Request::Quotas`].
+    Quotas(Result<Vec<(QuotaEntity, EntityQuotas)>, QuotaError>),
+    /// To a request that used up its client's quota of changes: the client is to pause for so long.
+    Throttled(Box<Self>, Duration),
     /// To [`Request::NewProducerId`].
     ProducerId(Result<ProducerId, ControllerError>),
     /// To [`Request::AllocateProducerIds`].
@@ -131,9 +145,22 @@ impl NewTopic {
     }
 }
 
+/// A client that makes or deletes partitions, for its quota of changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Requester {
+    /// Its user.
+    pub user: String,
+    /// Its client id.
+    pub client_id: String,
+    /// Whether it can be refused; clients of before can only be told to pause.
+    pub is_strict: bool,
+}
+
 /// CreateTopics (key 19).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CreateTopics {
+    /// The client; none is the broker itself.
+    pub requester: Option<Requester>,
     /// The topics.
     pub topics: Vec<NewTopic>,
     /// Check everything, change nothing.
@@ -173,6 +200,8 @@ pub struct Declared {
 /// DeleteTopics (key 20).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeleteTopics {
+    /// The client; none is the broker itself.
+    pub requester: Option<Requester>,
     /// The topics.
     pub topics: Vec<TopicRef>,
     /// How long the requester waits, in ms; below 0 nothing is done.
@@ -202,6 +231,8 @@ pub struct TopicDeleted {
 /// CreatePartitions (key 37).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CreatePartitions {
+    /// The client; none is the broker itself.
+    pub requester: Option<Requester>,
     /// The topics.
     pub topics: Vec<MorePartitions>,
     /// Check everything, change nothing.
@@ -325,6 +356,49 @@ pub struct ConfigsAltered {
     pub resource_name: String,
     /// The resource that was changed, or why none was.
     pub result: Result<ConfigResource, ControllerError>,
+}
+
+/// Whose quotas, as a request names it: kind and name, null for the default.
+pub type AskedEntity = BTreeMap<String, Option<String>>;
+
+/// AlterClientQuotas (key 49).
+#[derive(Clone, Debug)]
+pub struct AlterQuotas {
+    /// The changes.
+    pub alterations: Vec<QuotaAlteration>,
+    /// Check everything, change nothing.
+    pub validate_only: bool,
+}
+
+/// Changes of one entity's quotas; all of them or none.
+#[derive(Clone, Debug)]
+pub struct QuotaAlteration {
+    /// Whose.
+    pub entity: AskedEntity,
+    /// What an address that it names is; none for a name that nobody knows.
+    pub address: Option<IpAddr>,
+    /// Key and value; none unsets it.
+    pub changes: Vec<(String, Option<f64>)>,
+}
+
+/// DescribeClientQuotas (key 48).
+#[derive(Clone, Debug)]
+pub struct QuotaFilter {
+    /// What an entity has to have.
+    pub components: Vec<QuotaComponent>,
+    /// Whether it may have nothing else.
+    pub strict: bool,
+}
+
+/// What an entity has to have of one kind.
+#[derive(Clone, Debug)]
+pub struct QuotaComponent {
+    /// The kind.
+    pub kind: String,
+    /// Kafka's number: 0 this name, 1 the default, 2 any.
+    pub match_type: i8,
+    /// The name.
+    pub name: Option<String>,
 }
 
 /// Producer ids that belong to whoever asked, for ever.

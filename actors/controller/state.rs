@@ -8,10 +8,11 @@
 //! as every change of a partition does.
 
 use super::records::{
-    BrokerRecord, ConfigRecord, FeatureRecord, PartitionRecord, ProducerIdsRecord, Record,
-    RemoveTopicRecord, TopicRecord,
+    BrokerRecord, ConfigRecord, FeatureRecord, PartitionRecord, ProducerIdsRecord, QuotaRecord,
+    Record, RemoveTopicRecord, TopicRecord,
 };
 use super::rules::ConfigResource;
+use crate::quota::QuotaTable;
 use crate::types::{LeaderEpoch, NodeId, TopicName, Uuid};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -65,6 +66,7 @@ pub struct ClusterState {
     collisions: BTreeMap<String, BTreeSet<TopicName>>,
     // Of brokers and groups; those of topics stand with the topic.
     configs: BTreeMap<ConfigResource, Arc<BTreeMap<String, String>>>,
+    quotas: Arc<QuotaTable>,
     next_producer_id: i64,
 }
 
@@ -96,6 +98,8 @@ pub enum Change {
     BrokerConfigs(Option<NodeId>, Arc<BTreeMap<String, String>>),
     /// All dynamic configs of a group, empty if there are none.
     GroupConfigs(String, Arc<BTreeMap<String, String>>),
+    /// All client quotas.
+    Quotas(Arc<QuotaTable>),
 }
 
 impl ClusterState {
@@ -156,6 +160,12 @@ impl ClusterState {
         .collect()
     }
 
+    /// All client quotas.
+    #[must_use]
+    pub const fn quotas(&self) -> &Arc<QuotaTable> {
+        &self.quotas
+    }
+
     /// The first producer id that nobody has had.
     #[must_use]
     pub const fn next_producer_id(&self) -> i64 {
@@ -167,8 +177,10 @@ impl ClusterState {
     pub fn complete(&self) -> ImageDelta {
         let configs = self.configs.keys().filter_map(|resource| self.config_change(resource));
         let topics = self.topics.values().map(|topic| Change::Topic(Arc::clone(topic)));
-        let features = std::iter::once(Change::Features(self.features.clone()));
-        ImageDelta { complete: true, changes: features.chain(configs).chain(topics).collect() }
+        let own =
+            [Change::Features(self.features.clone()), Change::Quotas(Arc::clone(&self.quotas))];
+        let changes = own.into_iter().chain(configs).chain(topics).collect();
+        ImageDelta { complete: true, changes }
     }
 
     fn config_change(&self, resource: &ConfigResource) -> Option<Change> {
@@ -187,6 +199,9 @@ impl ClusterState {
         let mut features = false;
         let mut topics = BTreeSet::new();
         let mut resources = BTreeSet::new();
+        if records.iter().any(|record| matches!(record, Record::Quota(_))) {
+            changes.push(Change::Quotas(Arc::clone(&self.quotas)));
+        }
         for record in records {
             match record {
                 Record::Feature(_) => features = true,
@@ -202,7 +217,7 @@ impl ClusterState {
                 }
                 // Leaders' epochs go up, in any topic.
                 Record::Broker(_) => topics.extend(self.names.keys().copied()),
-                Record::ProducerIds(_) => {}
+                Record::Quota(_) | Record::ProducerIds(_) => {}
             }
         }
         if features {
@@ -229,6 +244,7 @@ impl ClusterState {
             Record::RemoveTopic(record) => self.replay_remove_topic(record),
             Record::Partition(record) => self.replay_partition(record),
             Record::Config(record) => self.replay_config(record),
+            Record::Quota(record) => self.replay_quota(record),
             Record::ProducerIds(ProducerIdsRecord { next }) => self.next_producer_id = *next,
         }
     }
@@ -319,6 +335,19 @@ impl ClusterState {
             && configs.is_empty()
         {
             self.configs.remove(&record.resource);
+        }
+    }
+
+    fn replay_quota(&mut self, record: &QuotaRecord) {
+        let table = Arc::make_mut(&mut self.quotas);
+        let quotas = table.entry(record.entity.clone()).or_default();
+        quotas.address = record.address;
+        match record.value {
+            Some(value) => drop(quotas.values.insert(record.key, value)),
+            None => drop(quotas.values.remove(&record.key)),
+        }
+        if quotas.values.is_empty() {
+            table.remove(&record.entity);
         }
     }
 }

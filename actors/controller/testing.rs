@@ -2,8 +2,10 @@
 
 use super::*;
 use crate::machine::{Decision, ReplicatedMachine};
+use crate::quota::Windows;
 use crate::types::{BrokerConfigs, MonoTime, NodeId, Now, Timestamp, Uuid};
 use std::sync::Arc;
+use std::time::Duration;
 
 pub(super) const NOW: Now = Now { mono: MonoTime::START, wall: Timestamp(1_700_000_000_000) };
 
@@ -17,6 +19,7 @@ pub(super) fn settings() -> ControllerSettings {
         num_partitions: 1,
         default_replication_factor: 1,
         delete_topic_enable: true,
+        quota_windows: Windows { count: 11, size: Duration::from_secs(1) },
     }
 }
 
@@ -64,7 +67,7 @@ impl Cluster {
         topics: Vec<NewTopic>,
         validate_only: bool,
     ) -> Vec<(String, Result<TopicCreated, ControllerError>)> {
-        let request = CreateTopics { topics, validate_only, timeout_ms: 1000 };
+        let request = CreateTopics { requester: None, topics, validate_only, timeout_ms: 1000 };
         let Answer::TopicsCreated(results) = self.ask(Request::CreateTopics(request)) else {
             panic!("another kind of answer")
         };

@@ -4,6 +4,7 @@
 use super::configs::check_creation;
 use super::error::{ControllerError, PlacementError};
 use super::machine::{ControllerMachine, MIN_INSYNC_REPLICAS};
+use super::mutations::Allowance;
 use super::placement::{check_manual, fresh, place};
 use super::records::{ConfigRecord, PartitionRecord, Record, RemoveTopicRecord, TopicRecord};
 use super::request::{
@@ -28,6 +29,7 @@ type Created = (Vec<Record>, TopicCreated);
 pub(super) fn create(
     machine: &ControllerMachine,
     request: CreateTopics,
+    allowance: &mut Allowance,
 ) -> Decision<Record, Answer> {
     if let Err(error) = check_request(machine, &request) {
         let all = request.topics.into_iter().map(|topic| (topic.name, Err(error.clone())));
@@ -41,7 +43,7 @@ pub(super) fn create(
     let mut results = Vec::with_capacity(request.topics.len());
     let mut records = Vec::new();
     for topic in request.topics.iter().filter(|topic| single(&topic.name)) {
-        let result = create_one(machine, topic).map(|(made, created)| {
+        let result = create_one(machine, topic, Some(&mut *allowance)).map(|(made, created)| {
             records.extend(made);
             created
         });
@@ -87,7 +89,11 @@ fn check_request(
     if total > RECORDS_MAX { Err(ControllerError::TooLarge) } else { Ok(()) }
 }
 
-fn create_one(machine: &ControllerMachine, topic: &NewTopic) -> Result<Created, ControllerError> {
+fn create_one(
+    machine: &ControllerMachine,
+    topic: &NewTopic,
+    allowance: Option<&mut Allowance>,
+) -> Result<Created, ControllerError> {
     let state = machine.state();
     if state.topic(&topic.name).is_some() {
         return Err(ControllerError::TopicExists(topic.name.clone()));
@@ -105,6 +111,7 @@ fn create_one(machine: &ControllerMachine, topic: &NewTopic) -> Result<Created, 
         place_assigned(machine, topic)
     };
     let placed = placed.map_err(ControllerError::Placement)?;
+    allowance.map_or(Ok(()), |allowance| allowance.pay(placed.len()))?;
 
     let created = TopicCreated {
         name: name.clone(),
@@ -223,7 +230,7 @@ fn declare_one(
         topic.replication_factor = brokers;
         clamp_min_insync_replicas(&mut topic, brokers);
     }
-    let (records, created) = create_one(machine, &topic)?;
+    let (records, created) = create_one(machine, &topic, None)?;
     let declared = Declared {
         id: created.id,
         partitions: created.partitions,
@@ -247,6 +254,7 @@ fn clamp_min_insync_replicas(topic: &mut NewTopic, brokers: i16) {
 pub(super) fn delete(
     machine: &ControllerMachine,
     request: &DeleteTopics,
+    allowance: &mut Allowance,
 ) -> Decision<Record, Answer> {
     let refused = if !machine.settings().delete_topic_enable {
         Some(ControllerError::DeletionDisabled)
@@ -272,7 +280,7 @@ pub(super) fn delete(
     for topic in &request.topics {
         // A name or an id that is given twice is answered once.
         if answered.insert((topic.name.as_deref(), topic.id)) {
-            results.extend(delete_one(machine, &given, topic, &mut records));
+            results.extend(delete_one(machine, &given, topic, &mut records, allowance));
         }
     }
     Decision { records, answer: Answer::TopicsDeleted(results) }
@@ -306,6 +314,7 @@ fn delete_one(
     given: &Given<'_>,
     topic: &TopicRef,
     records: &mut Vec<Record>,
+    allowance: &mut Allowance,
 ) -> Option<TopicDeleted> {
     let refused =
         |error| Some(TopicDeleted { name: topic.name.clone(), id: topic.id, result: Err(error) });
@@ -342,14 +351,18 @@ fn delete_one(
         }
     };
     let (name, id) = (found.name.clone(), found.id);
-    let answer = TopicDeleted { name: Some(name.as_str().to_owned()), id, result: Ok(()) };
-    records.push(Record::RemoveTopic(RemoveTopicRecord { id, name }));
+    let result = allowance.pay(found.partitions.len());
+    let answer = TopicDeleted { name: Some(name.as_str().to_owned()), id, result };
+    if answer.result.is_ok() {
+        records.push(Record::RemoveTopic(RemoveTopicRecord { id, name }));
+    }
     Some(answer)
 }
 
 pub(super) fn create_partitions(
     machine: &ControllerMachine,
     request: &CreatePartitions,
+    allowance: &mut Allowance,
 ) -> Decision<Record, Answer> {
     if request.timeout_ms < 0 {
         let timed_out =
@@ -369,7 +382,7 @@ pub(super) fn create_partitions(
     let mut records = Vec::new();
     for topic in request.topics.iter().filter(|topic| !twice.contains(topic.name.as_str())) {
         let room = RECORDS_MAX - records.len();
-        let result = grow(machine, topic, room).map(|made| records.extend(made));
+        let result = grow(machine, topic, room, allowance).map(|made| records.extend(made));
         results.push((topic.name.clone(), result));
     }
     if request.validate_only {
@@ -382,6 +395,7 @@ fn grow(
     machine: &ControllerMachine,
     topic: &MorePartitions,
     room: usize,
+    allowance: &mut Allowance,
 ) -> Result<Vec<Record>, ControllerError> {
     let there = machine
         .state()
@@ -391,6 +405,7 @@ fn grow(
     if additional > room {
         return Err(ControllerError::TooLarge);
     }
+    allowance.pay(additional)?;
     let current = there.partitions.len();
     let factor = there.partitions.first().map_or(0, |partition| partition.replicas.len());
     let brokers = machine.state().brokers();

@@ -9,7 +9,7 @@ fn code<T>(result: Result<T, ControllerError>) -> Option<ErrorCode> {
 }
 
 fn delete(cluster: &mut Cluster, topics: Vec<TopicRef>) -> Vec<TopicDeleted> {
-    let request = DeleteTopics { topics, timeout_ms: 1000 };
+    let request = DeleteTopics { requester: None, topics, timeout_ms: 1000 };
     let Answer::TopicsDeleted(results) = cluster.ask(Request::DeleteTopics(request)) else {
         panic!("another kind of answer")
     };
@@ -21,7 +21,8 @@ fn by_name(name: &str) -> TopicRef {
 }
 
 fn grow(cluster: &mut Cluster, topics: Vec<MorePartitions>) -> Vec<(String, Option<ErrorCode>)> {
-    let request = CreatePartitions { topics, validate_only: false, timeout_ms: 1000 };
+    let request =
+        CreatePartitions { requester: None, topics, validate_only: false, timeout_ms: 1000 };
     let Answer::PartitionsCreated(results) = cluster.ask(Request::CreatePartitions(request)) else {
         panic!("another kind of answer")
     };
@@ -189,7 +190,7 @@ fn a_negative_timeout_refuses_every_topic_before_it_is_looked_at() {
     let mut cluster = Cluster::of(1);
     let topics = vec![topic("a"), topic("a/b")];
 
-    let request = CreateTopics { topics, validate_only: false, timeout_ms: -1 };
+    let request = CreateTopics { requester: None, topics, validate_only: false, timeout_ms: -1 };
     let Answer::TopicsCreated(results) = cluster.ask(Request::CreateTopics(request)) else {
         panic!("another kind of answer")
     };

@@ -1,7 +1,10 @@
 //! What a request is given, and what it gives back.
 
-use super::error_codes::{ErrorCodes, count_errors};
+use super::charge::{Charge, throttle_time_ms};
+use super::error_codes::{AnswerFields, count_errors};
 use super::{Broker, Session, fetch, produce};
+use crate::controller::Requester;
+use crate::runtime::Clock;
 use crate::types::{Metrics, MonoTime, Now};
 use crate::wire::{EncodeError, encode_response};
 use bytes::Bytes;
@@ -11,9 +14,26 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 /// A whole answer, its size at the front; large parts are linked, not copied.
 pub type Frame = Vec<Bytes>;
+
+/// What a request ends with.
+#[derive(Debug, Default)]
+pub struct Answered {
+    /// The answer; nothing where the client wants none.
+    pub frame: Option<Frame>,
+    /// How long the connection reads nothing, for its client has used up a quota.
+    pub pause: Duration,
+}
+
+impl Answered {
+    /// An answer, behind which the client may go on after `pause`.
+    pub(super) const fn new(frame: Frame, pause: Duration) -> Self {
+        Self { frame: Some(frame), pause }
+    }
+}
 
 /// Why a connection is closed without an answer, as Apache Kafka does it.
 #[derive(Debug)]
@@ -39,12 +59,23 @@ pub(crate) struct Ask<'a> {
     pub(crate) client_id: &'a str,
     /// When it arrived.
     pub(crate) now: Now,
+    /// What it costs its client's quotas. Handlers that settle it themselves take it.
+    pub(crate) charge: Charge,
 }
 
 impl Ask<'_> {
     /// Host and port of this broker as the client of this connection reaches it.
     pub(crate) fn advertised(&self) -> (String, i32) {
         self.session.advertised()
+    }
+
+    /// The client, for its quota of changes; from some version on it can be refused.
+    pub(crate) fn requester(&self, strict_from: i16) -> Requester {
+        Requester {
+            user: self.session.principal().name().to_owned(),
+            client_id: self.client_id.to_owned(),
+            is_strict: self.version >= strict_from,
+        }
     }
 
     /// The client's address, without a port.
@@ -70,14 +101,14 @@ impl<R> Answer<R> {
 
 /// A request that has been started.
 pub enum Pending {
-    /// The answer, or nothing where the client wants none.
-    Ready(Option<Frame>),
+    /// It is over.
+    Ready(Answered),
     /// A produce request whose batches are with their partitions.
     Produce(Box<produce::Pending>),
     /// A fetch that waits for data or for a reader thread.
     Fetch(Box<fetch::Pending>),
     /// Any other, rare enough for a boxed future.
-    Joined(Pin<Box<dyn Future<Output = Result<Bytes, EncodeError>>>>),
+    Joined(Pin<Box<dyn Future<Output = Result<Answered, EncodeError>>>>),
 }
 
 impl fmt::Debug for Pending {
@@ -91,8 +122,8 @@ impl fmt::Debug for Pending {
     }
 }
 
-/// What polling a request gives: an answer (or nothing to send), or a reason to close.
-pub type Polled = Poll<Result<Option<Frame>, Closed>>;
+/// What polling a request gives: its end, or a reason to close.
+pub type Polled = Poll<Result<Answered, Closed>>;
 
 impl Pending {
     /// When the request wants to be polled at the latest, woken or not.
@@ -108,59 +139,67 @@ impl Pending {
     /// Looks whether the answer is there.
     pub fn poll(&mut self, broker: &Broker, session: &mut Session, cx: &mut Context<'_>) -> Polled {
         match self {
-            Self::Ready(frame) => Poll::Ready(Ok(frame.take())),
+            Self::Ready(answered) => Poll::Ready(Ok(std::mem::take(answered))),
             Self::Produce(pending) => pending.poll(broker, cx),
             Self::Fetch(pending) => pending.poll(broker, session, cx),
-            Self::Joined(join) => {
-                join.as_mut().poll(cx).map(|frame| Ok(frame.map(|bytes| Some(vec![bytes]))?))
-            }
+            Self::Joined(join) => join.as_mut().poll(cx).map_err(Closed::from),
         }
     }
 }
 
 /// What handlers may return.
 pub(super) trait Outcome {
-    fn into_pending(self, form: Form<'_>) -> Result<Pending, Closed>;
+    fn into_pending(self, form: Form) -> Result<Pending, Closed>;
 }
 
-/// How an answer is encoded, and where its errors count.
-#[derive(Clone, Copy)]
-pub(super) struct Form<'a> {
-    pub(super) metrics: &'a Arc<Metrics>,
+/// How an answer is encoded, where its errors count, and what its request costs.
+pub(super) struct Form {
+    pub(super) metrics: Arc<Metrics>,
     pub(super) key: i16,
     pub(super) version: i16,
     pub(super) correlation_id: i32,
+    pub(super) clock: Clock,
+    pub(super) charge: Charge,
 }
 
-impl<R: Encodable + HeaderVersion + ErrorCodes + 'static> Outcome for Answer<R> {
-    fn into_pending(self, form: Form<'_>) -> Result<Pending, Closed> {
-        let Form { key, version, correlation_id, .. } = form;
+impl Form {
+    /// Counts what is to be counted, and writes the answer down.
+    fn finish<R>(self, mut response: R) -> Result<Answered, EncodeError>
+    where
+        R: Encodable + HeaderVersion + AnswerFields,
+    {
+        count_errors(&self.metrics, self.key, &response);
+        let mut pause = Duration::ZERO;
+        if let Some(told) = response.throttle_time_ms() {
+            let own = Duration::from_millis(u64::try_from(*told).unwrap_or(0));
+            pause = self.charge.settle(&self.metrics, self.clock, own);
+            *told = throttle_time_ms(pause);
+        }
+        let frame = encode_response(self.correlation_id, self.version, &response)?;
+        Ok(Answered::new(vec![frame], pause))
+    }
+}
+
+impl<R: Encodable + HeaderVersion + AnswerFields + 'static> Outcome for Answer<R> {
+    fn into_pending(self, mut form: Form) -> Result<Pending, Closed> {
         Ok(match self {
-            Self::Now(response) => {
-                count_errors(form.metrics, key, &response);
-                let frame = encode_response(correlation_id, version, &response)?;
-                Pending::Ready(Some(vec![frame]))
-            }
+            Self::Now(response) => Pending::Ready(form.finish(response)?),
             Self::Later(join) => {
-                let metrics = form.metrics.clone();
-                Pending::Joined(Box::pin(async move {
-                    let response = join.await;
-                    count_errors(&metrics, key, &response);
-                    encode_response(correlation_id, version, &response)
-                }))
+                form.charge.pause(form.clock);
+                Pending::Joined(Box::pin(async move { form.finish(join.await) }))
             }
         })
     }
 }
 
 impl Outcome for Pending {
-    fn into_pending(self, _: Form<'_>) -> Result<Pending, Closed> {
+    fn into_pending(self, _: Form) -> Result<Pending, Closed> {
         Ok(self)
     }
 }
 
 impl<O: Outcome> Outcome for Result<O, Closed> {
-    fn into_pending(self, form: Form<'_>) -> Result<Pending, Closed> {
+    fn into_pending(self, form: Form) -> Result<Pending, Closed> {
         self?.into_pending(form)
     }
 }

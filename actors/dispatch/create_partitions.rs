@@ -1,10 +1,11 @@
 //! CreatePartitions (key 37), versions 0 to 3.
 //!
 //! Makes topics larger, or says whether it would; nothing makes them smaller.
-//! v2 flexible · v3 may be throttled
-//! Not done: quotas on the number of partitions.
+//! v2 flexible · v3 refused where a quota is used up, KIP-599
+//! Not done: nothing.
 
 use super::answer::{Answer, Ask};
+use super::charge::throttle_time_ms;
 use crate::controller::{ControllerError, CreatePartitions, MorePartitions};
 use crate::types::NodeId;
 use kafka_protocol::messages::create_partitions_request::{
@@ -13,24 +14,31 @@ use kafka_protocol::messages::create_partitions_request::{
 use kafka_protocol::messages::create_partitions_response::CreatePartitionsTopicResult;
 use kafka_protocol::messages::{CreatePartitionsRequest, CreatePartitionsResponse, TopicName};
 
+/// First version whose clients know what it means that a quota is used up.
+const STRICT_FROM: i16 = 3;
+
 pub(super) fn start(
     ask: &mut Ask<'_>,
     request: CreatePartitionsRequest,
 ) -> Answer<CreatePartitionsResponse> {
     let names: Vec<String> = request.topics.iter().map(|topic| topic.name.to_string()).collect();
     let order = CreatePartitions {
+        requester: Some(ask.requester(STRICT_FROM)),
         topics: request.topics.into_iter().map(more_partitions).collect(),
         validate_only: request.validate_only,
         timeout_ms: request.timeout_ms,
     };
     let created = ask.broker.controller.create_partitions(ask.now, order);
     Answer::later(async move {
-        let results = match created.await {
+        let (created, pause) = created.with_pause().await;
+        let results = match created {
             Ok(results) => results,
             Err(error) => names.into_iter().map(|name| (name, Err(error.clone()))).collect(),
         };
         let results = results.into_iter().map(|(name, result)| answer(name, result)).collect();
-        CreatePartitionsResponse::default().with_results(results)
+        CreatePartitionsResponse::default()
+            .with_throttle_time_ms(throttle_time_ms(pause))
+            .with_results(results)
     })
 }
 
@@ -53,7 +61,7 @@ fn answer(name: String, result: Result<(), ControllerError>) -> CreatePartitions
         Ok(()) => answer,
         Err(error) => answer
             .with_error_code(error.code().code())
-            .with_error_message(Some(error.to_string().into())),
+            .with_error_message(error.told().map(Into::into)),
     }
 }
 

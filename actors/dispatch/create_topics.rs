@@ -2,10 +2,11 @@
 //!
 //! Makes topics, or says whether it would.
 //! v4 counts of -1 mean the broker's defaults (taken in every version, as Kafka does) · v5
-//! flexible, configs and counts in the answer · v6 may be throttled · v7 topic ids in the answer
-//! Not done: quotas on the number of partitions.
+//! flexible, configs and counts in the answer · v6 refused where a quota is used up, KIP-599 · v7 topic ids in the answer
+//! Not done: nothing.
 
 use super::answer::{Answer, Ask};
+use super::charge::throttle_time_ms;
 use crate::controller::{ControllerError, CreateTopics, NewTopic, TopicCreated, fresh_topic_id};
 use crate::registry::Registry;
 use crate::types::{BrokerConfigs, NodeId};
@@ -16,6 +17,9 @@ use kafka_protocol::messages::create_topics_response::{
 use kafka_protocol::messages::{CreateTopicsRequest, CreateTopicsResponse, TopicName};
 use std::sync::Arc;
 
+/// First version whose clients know what it means that a quota is used up.
+const STRICT_FROM: i16 = 6;
+
 type Outcome = Result<TopicCreated, ControllerError>;
 
 pub(super) fn start(
@@ -24,6 +28,7 @@ pub(super) fn start(
 ) -> Answer<CreateTopicsResponse> {
     let names: Vec<String> = request.topics.iter().map(|topic| topic.name.to_string()).collect();
     let order = CreateTopics {
+        requester: Some(ask.requester(STRICT_FROM)),
         topics: request.topics.into_iter().map(new_topic).collect(),
         validate_only: request.validate_only,
         timeout_ms: request.timeout_ms,
@@ -32,14 +37,17 @@ pub(super) fn start(
     let registry: Arc<Registry> = ask.broker.registry.clone();
     let version = ask.version;
     Answer::later(async move {
-        let results: Vec<(String, Outcome)> = match created.await {
+        let (created, pause) = created.with_pause().await;
+        let results: Vec<(String, Outcome)> = match created {
             Ok(results) => results,
             Err(error) => names.into_iter().map(|name| (name, Err(error.clone()))).collect(),
         };
         let image = registry.image();
         let topics =
             results.into_iter().map(|(name, result)| answer(version, &image.configs, name, result));
-        CreateTopicsResponse::default().with_topics(topics.collect())
+        CreateTopicsResponse::default()
+            .with_throttle_time_ms(throttle_time_ms(pause))
+            .with_topics(topics.collect())
     })
 }
 
@@ -82,7 +90,7 @@ fn answer(
         }
         Err(error) => answer
             .with_error_code(error.code().code())
-            .with_error_message(Some(error.to_string().into())),
+            .with_error_message(error.told().map(Into::into)),
     }
 }
 

@@ -2,14 +2,18 @@
 //!
 //! Deletes topics by name or by id.
 //! v3 says that deletion is disabled (before: an invalid request) · v4 flexible · v5 error
-//! messages · v6 topics by id
-//! Not done: quotas on the number of partitions.
+//! messages, refused where a quota is used up, KIP-599 · v6 topics by id
+//! Not done: nothing.
 
 use super::answer::{Answer, Ask};
+use super::charge::throttle_time_ms;
 use crate::controller::{ControllerError, DeleteTopics, TopicDeleted, TopicRef};
 use crate::types::{ErrorCode, Uuid};
 use kafka_protocol::messages::delete_topics_response::DeletableTopicResult;
 use kafka_protocol::messages::{DeleteTopicsRequest, DeleteTopicsResponse, TopicName};
+
+/// First version whose clients know what it means that a quota is used up.
+const STRICT_FROM: i16 = 5;
 
 pub(super) fn start(
     ask: &mut Ask<'_>,
@@ -17,12 +21,19 @@ pub(super) fn start(
 ) -> Answer<DeleteTopicsResponse> {
     let version = ask.version;
     let topics = topics(version, request.topic_names, request.topics);
-    let order = DeleteTopics { topics: topics.clone(), timeout_ms: request.timeout_ms };
+    let order = DeleteTopics {
+        requester: Some(ask.requester(STRICT_FROM)),
+        topics: topics.clone(),
+        timeout_ms: request.timeout_ms,
+    };
     let deleted = ask.broker.controller.delete_topics(ask.now, order);
     Answer::later(async move {
-        let results = deleted.await.unwrap_or_else(|error| refuse(topics, &error));
+        let (deleted, pause) = deleted.with_pause().await;
+        let results = deleted.unwrap_or_else(|error| refuse(topics, &error));
         let responses = results.into_iter().map(|result| answer(version, result)).collect();
-        DeleteTopicsResponse::default().with_responses(responses)
+        DeleteTopicsResponse::default()
+            .with_throttle_time_ms(throttle_time_ms(pause))
+            .with_responses(responses)
     })
 }
 
@@ -61,7 +72,7 @@ fn answer(version: i16, deleted: TopicDeleted) -> DeletableTopicResult {
     let disabled = error.code() == ErrorCode::TopicDeletionDisabled;
     let code = if disabled && version < 3 { ErrorCode::InvalidRequest } else { error.code() };
     let answer = answer.with_error_code(code.code());
-    if version < 5 { answer } else { answer.with_error_message(Some(error.to_string().into())) }
+    if version < 5 { answer } else { answer.with_error_message(error.told().map(Into::into)) }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Where answers carry their error codes, so that they can be counted.
+//! Where answers carry their error codes, so that they can be counted, and their throttle time.
 //!
 //! Kafka's `AbstractResponse.errorCounts`: a code counts once for each topic, partition or group
 //! that it is told of. An API whose answer stands in no row does not compile. Fetch answers are
@@ -6,9 +6,10 @@
 
 use crate::types::Metrics;
 use kafka_protocol::messages::{
-    AlterConfigsResponse, AlterPartitionReassignmentsResponse, ApiVersionsResponse,
-    CreatePartitionsResponse, CreateTopicsResponse, DeleteGroupsResponse, DeleteRecordsResponse,
-    DeleteTopicsResponse, DescribeClusterResponse, DescribeConfigsResponse, DescribeGroupsResponse,
+    AlterClientQuotasResponse, AlterConfigsResponse, AlterPartitionReassignmentsResponse,
+    ApiVersionsResponse, CreatePartitionsResponse, CreateTopicsResponse, DeleteGroupsResponse,
+    DeleteRecordsResponse, DeleteTopicsResponse, DescribeClientQuotasResponse,
+    DescribeClusterResponse, DescribeConfigsResponse, DescribeGroupsResponse,
     DescribeLogDirsResponse, DescribeProducersResponse, DescribeQuorumResponse,
     DescribeTopicPartitionsResponse, ElectLeadersResponse, FindCoordinatorResponse,
     HeartbeatResponse, IncrementalAlterConfigsResponse, InitProducerIdResponse, JoinGroupResponse,
@@ -18,27 +19,37 @@ use kafka_protocol::messages::{
     ProduceResponse, SyncGroupResponse, UpdateFeaturesResponse,
 };
 
-/// An answer whose error codes are known.
-pub(crate) trait ErrorCodes {
+/// An answer of which the fields are known that most answers have.
+pub(crate) trait AnswerFields {
     /// Shows each code, 0 where nothing is wrong.
     fn each_code(&self, count: &mut dyn FnMut(i16));
+
+    /// How long the client is told to pause, in ms; none where the answer has no such field, so that
+    /// its request is not held against a quota (inter-broker requests, and authentication).
+    fn throttle_time_ms(&mut self) -> Option<&mut i32>;
 }
 
 /// Counts the codes of an answer of the API with this key.
-pub(super) fn count_errors(metrics: &Metrics, key: i16, answer: &impl ErrorCodes) {
+pub(super) fn count_errors(metrics: &Metrics, key: i16, answer: &impl AnswerFields) {
     if let Some(api) = metrics.api(key) {
         answer.each_code(&mut |code| api.error(code));
     }
 }
 
 macro_rules! error_codes {
-    ($($answer:ident: $($first:ident $(/ $next:ident)*),+;)+) => {
-        $(impl ErrorCodes for $answer {
+    ($($answer:ident $(($timeless:ident))?: $($first:ident $(/ $next:ident)*),+;)+) => {
+        $(impl AnswerFields for $answer {
             fn each_code(&self, count: &mut dyn FnMut(i16)) {
                 $(error_codes!(@ self, count, $first $(/ $next)*);)+
             }
+
+            fn throttle_time_ms(&mut self) -> Option<&mut i32> {
+                error_codes!(@time self $($timeless)?)
+            }
         })+
     };
+    (@time $from:ident) => { Some(&mut $from.throttle_time_ms) };
+    (@time $from:ident timeless) => { None };
     (@ $from:expr, $count:ident, $code:ident) => { $count($from.$code) };
     (@ $from:expr, $count:ident, $list:ident $(/ $next:ident)+) => {
         for part in &$from.$list {
@@ -48,6 +59,7 @@ macro_rules! error_codes {
 }
 
 error_codes! {
+    AlterClientQuotasResponse: entries/error_code;
     AlterConfigsResponse: responses/error_code;
     AlterPartitionReassignmentsResponse: error_code, responses/partitions/error_code;
     ApiVersionsResponse: error_code;
@@ -56,12 +68,13 @@ error_codes! {
     DeleteGroupsResponse: results/error_code;
     DeleteRecordsResponse: topics/partitions/error_code;
     DeleteTopicsResponse: responses/error_code;
+    DescribeClientQuotasResponse: error_code;
     DescribeClusterResponse: error_code;
     DescribeConfigsResponse: results/error_code;
     DescribeGroupsResponse: groups/error_code;
     DescribeLogDirsResponse: error_code, results/error_code;
     DescribeProducersResponse: topics/partitions/error_code;
-    DescribeQuorumResponse: error_code, topics/partitions/error_code;
+    DescribeQuorumResponse (timeless): error_code, topics/partitions/error_code;
     DescribeTopicPartitionsResponse: topics/error_code, topics/partitions/error_code;
     ElectLeadersResponse: error_code, replica_election_results/partition_result/error_code;
     FindCoordinatorResponse: error_code, coordinators/error_code;

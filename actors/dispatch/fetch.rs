@@ -7,7 +7,8 @@
 //! v18 high watermark of the replica
 //! Waits are data: see `FetchWait`. Not done: requests of followers, which do not exist yet.
 
-use super::answer::{Ask, Closed, Frame, Pending as Started, Polled};
+use super::answer::{Answered, Ask, Closed, Pending as Started, Polled};
+use super::charge::{Charge, throttle_time_ms};
 use super::fetch_read::{ColdResult, Found, Gathered, TopicKey, Wanted, gather};
 use super::fetch_session::{Form, SessionRequest};
 use super::{Broker, Session};
@@ -25,6 +26,10 @@ use tokio::sync::oneshot;
 
 /// Isolation level of a consumer that reads committed transactions alone.
 const READ_COMMITTED: i8 = 1;
+/// What an answer takes beside its topics, for quotas: near enough at each version.
+const HEAD_BYTES: usize = 20;
+/// What a partition takes beside its records, and its topic where the name is short.
+const PARTITION_BYTES: usize = 60;
 
 /// A fetch that waits, for data or for a reader thread.
 pub struct Pending {
@@ -38,6 +43,7 @@ pub struct Pending {
     max_bytes: usize,
     deadline: MonoTime,
     stage: Stage,
+    charge: Charge,
 }
 
 enum Stage {
@@ -68,13 +74,15 @@ pub(super) fn start(ask: &mut Ask<'_>, request: FetchRequest) -> Result<Started,
         Ok(plan) => plan,
         Err(error) => {
             count_error(ask.broker, error);
-            let head = head(ask.correlation_id, Some(error), 0);
+            let pause = ask.charge.settle_fetch(ask.broker, HEAD_BYTES);
+            let head = head(ask.correlation_id, Some(error), 0, pause);
             let writer = FetchResponseWriter::new(ask.version, &head, 0);
-            return Ok(Started::Ready(Some(writer.finish(&[])?)));
+            return Ok(Started::Ready(Answered::new(writer.finish(&[])?, pause)));
         }
     };
     let broker_max = usize::try_from(ask.broker.settings.fetch_max_bytes).unwrap_or(usize::MAX);
     let max_bytes = usize::try_from(request.max_bytes).unwrap_or(0).min(broker_max);
+    let max_bytes = max_bytes.min(ask.charge.bytes_max());
     let max_wait = Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0));
     let mut pending = Pending {
         version: ask.version,
@@ -87,11 +95,15 @@ pub(super) fn start(ask: &mut Ask<'_>, request: FetchRequest) -> Result<Started,
         max_bytes,
         deadline: ask.now.mono.after(max_wait),
         stage: Stage::Ended,
+        charge: std::mem::take(&mut ask.charge),
     };
     let is_over = max_wait.is_zero();
     match pending.look(ask.broker, ask.session, is_over) {
-        Some(frame) => Ok(Started::Ready(Some(frame?))),
-        None => Ok(Started::Fetch(Box::new(pending))),
+        Some(answered) => Ok(Started::Ready(answered?)),
+        None => {
+            pending.charge.pause(ask.broker.clock);
+            Ok(Started::Fetch(Box::new(pending)))
+        }
     }
 }
 
@@ -151,9 +163,21 @@ impl Pending {
         session: &mut Session,
         cx: &mut Context<'_>,
     ) -> Polled {
+        self.charge.resume(broker.clock);
+        let polled = self.poll_stage(broker, session, cx);
+        self.charge.pause(broker.clock);
+        polled
+    }
+
+    fn poll_stage(
+        &mut self,
+        broker: &Broker,
+        session: &mut Session,
+        cx: &mut Context<'_>,
+    ) -> Polled {
         loop {
             let is_over = self.deadline <= broker.clock.now().mono;
-            let frame = match &mut self.stage {
+            let answered = match &mut self.stage {
                 Stage::Waiting { wait, woken } => {
                     let is_woken = Pin::new(woken).poll(cx).is_ready();
                     if !is_woken && !is_over {
@@ -168,10 +192,10 @@ impl Pending {
                     };
                     self.read(session, results.unwrap_or_default(), broker, is_over)
                 }
-                Stage::Ended => return Poll::Ready(Ok(None)),
+                Stage::Ended => return Poll::Ready(Ok(Answered::default())),
             };
-            if let Some(frame) = frame {
-                return Poll::Ready(frame.map(Some));
+            if let Some(answered) = answered {
+                return Poll::Ready(answered);
             }
         }
     }
@@ -182,7 +206,7 @@ impl Pending {
         broker: &Broker,
         session: &mut Session,
         is_over: bool,
-    ) -> Option<Result<Frame, Closed>> {
+    ) -> Option<Result<Answered, Closed>> {
         let share = broker.answers.reserve(self.max_bytes);
         let mut gathered = gather(broker, &mut session.cursors, &self.wanted, share.bytes());
         if let Some(results) = gathered.cold.take() {
@@ -199,7 +223,7 @@ impl Pending {
         results: Vec<ColdResult>,
         broker: &Broker,
         is_over: bool,
-    ) -> Option<Result<Frame, Closed>> {
+    ) -> Option<Result<Answered, Closed>> {
         let stage = std::mem::replace(&mut self.stage, Stage::Ended);
         let Stage::Reading { mut gathered, share, .. } = stage else { return None };
         gathered.thaw(&mut session.cursors, results);
@@ -214,7 +238,7 @@ impl Pending {
         session: &mut Session,
         broker: &Broker,
         is_over: bool,
-    ) -> Option<Result<Frame, Closed>> {
+    ) -> Option<Result<Answered, Closed>> {
         // More than its share it cannot get by waiting either.
         let is_enough = gathered.bytes >= self.min_bytes.min(share.bytes().max(1));
         // Where nothing exists that could bring data, waiting is of no use.
@@ -237,8 +261,11 @@ impl Pending {
         found: Vec<Found>,
         session: &mut Session,
         broker: &Broker,
-    ) -> Result<Frame, Closed> {
+    ) -> Result<Answered, Closed> {
         let answered: Vec<(Wanted, Found)> = self.wanted.drain(..).zip(found).collect();
+        if let Some(throttled) = self.throttle(&answered, session, broker) {
+            return throttled;
+        }
         let mut session_id = 0;
         let mut told = None;
         match self.form {
@@ -261,7 +288,7 @@ impl Pending {
         for code in told.iter().filter_map(|(_, found)| found.error) {
             count_error(broker, code);
         }
-        let head = head(self.correlation_id, None, session_id);
+        let head = head(self.correlation_id, None, session_id, Duration::ZERO);
         // Partitions of a topic that follow each other stand together, as in Kafka.
         let topics: Vec<&[(Wanted, Found)]> =
             told.chunk_by(|(one, _), (next, _)| one.topic == next.topic).collect();
@@ -283,7 +310,33 @@ impl Pending {
         } else {
             Vec::new()
         };
-        Ok(writer.finish(&endpoints)?)
+        Ok(Answered::new(writer.finish(&endpoints)?, Duration::ZERO))
+    }
+
+    /// The answer to a client that has used up a quota: without data, and without its session's
+    /// hearing of any, so that the next fetch brings it all.
+    fn throttle(
+        &mut self,
+        answered: &[(Wanted, Found)],
+        session: &Session,
+        broker: &Broker,
+    ) -> Option<Result<Answered, Closed>> {
+        if self.charge.is_empty() {
+            return None;
+        }
+        let (told, session_id) = match self.form {
+            Form::Sessionless | Form::Full => (vec![true; answered.len()], 0),
+            Form::Incremental(id) => (session.fetch_sessions.news(id, answered), id),
+        };
+        let told = answered.iter().zip(told).filter(|(_, is_told)| *is_told);
+        let bytes: usize = told.map(|((_, found), _)| PARTITION_BYTES + found.bytes).sum();
+        let pause = self.charge.settle_fetch(broker, HEAD_BYTES + bytes);
+        if pause.is_zero() {
+            return None;
+        }
+        let head = head(self.correlation_id, None, session_id, pause);
+        let frame = FetchResponseWriter::new(self.version, &head, 0).finish(&[]);
+        Some(frame.map(|frame| Answered::new(frame, pause)).map_err(Closed::from))
     }
 
     fn describe(&self, wanted: &Wanted, found: &Found, node: i32) -> FetchedPartition<'static> {
@@ -302,8 +355,13 @@ impl Pending {
     }
 }
 
-fn head(correlation_id: i32, error: Option<ErrorCode>, session_id: i32) -> FetchHead {
-    FetchHead { correlation_id, throttle_time_ms: 0, error, session_id }
+fn head(
+    correlation_id: i32,
+    error: Option<ErrorCode>,
+    session_id: i32,
+    pause: Duration,
+) -> FetchHead {
+    FetchHead { correlation_id, throttle_time_ms: throttle_time_ms(pause), error, session_id }
 }
 
 /// Whether the client should learn who leads: it asked with another epoch than the leader's.

@@ -201,6 +201,15 @@ impl FetchSessions {
         self.sessions.values().map(|session| session.entries.len()).sum()
     }
 
+    /// Which of the answers an incremental answer would have to hold, in order.
+    pub(super) fn news(&self, id: i32, answered: &[(Wanted, Found)]) -> Vec<bool> {
+        let session = self.sessions.get(&id);
+        let is_news = |(wanted, found): &(Wanted, Found)| {
+            session.is_none_or(|session| session.is_news(wanted, found))
+        };
+        answered.iter().map(is_news).collect()
+    }
+
     /// Which of the answers an incremental answer has to hold, in order; remembers them as told.
     pub(super) fn changed(&mut self, id: i32, answered: &[(Wanted, Found)]) -> Vec<bool> {
         let Some(session) = self.sessions.get_mut(&id) else {
@@ -233,17 +242,20 @@ impl FetchSession {
         self.next_place
     }
 
+    /// Whether a partition's answer differs from what was told before.
+    fn is_news(&self, wanted: &Wanted, found: &Found) -> bool {
+        let place = self.places.get(&(wanted.topic.clone(), wanted.partition));
+        let entry = place.and_then(|place| self.entries.get(place));
+        entry.is_none_or(|entry| entry.differs(found))
+    }
+
     /// Remembers what is told of a partition; says whether it has to be told at all.
     fn answer(&mut self, wanted: &Wanted, found: &Found) -> bool {
         let key = (wanted.topic.clone(), wanted.partition);
         let Some(place) = self.places.get(&key).copied() else { return true };
         let Some(mut entry) = self.entries.remove(&place) else { return true };
         let has_error = found.error.is_some();
-        let changed = has_error
-            || !found.records.is_empty()
-            || found.diverging.is_some()
-            || found.high_watermark != entry.high_watermark
-            || found.log_start_offset != entry.log_start_offset;
+        let changed = entry.differs(found);
         // An error is told each time, and after it everything is news.
         entry.high_watermark = if has_error { -1 } else { found.high_watermark };
         entry.log_start_offset = if has_error { -1 } else { found.log_start_offset };
@@ -251,6 +263,16 @@ impl FetchSession {
         self.entries.insert(place, entry);
         self.places.insert(key, place);
         changed
+    }
+}
+
+impl Entry {
+    fn differs(&self, found: &Found) -> bool {
+        found.error.is_some()
+            || !found.records.is_empty()
+            || found.diverging.is_some()
+            || found.high_watermark != self.high_watermark
+            || found.log_start_offset != self.log_start_offset
     }
 }
 

@@ -49,7 +49,14 @@ pub(super) fn start(ask: &mut Ask<'_>, request: MetadataRequest) -> Answer<Metad
         return Answer::Now(view.answer(&image, &asked));
     }
     let (internal, plain) = split(ask, &image, create);
-    let made = make(&ask.broker.controller, ask.now, internal, plain);
+    // Nobody is told to pause here, so the quota of changes is a strict one.
+    let order = CreateTopics {
+        requester: Some(ask.requester(0)),
+        topics: plain,
+        validate_only: false,
+        timeout_ms: i32::MAX,
+    };
+    let made = make(&ask.broker.controller, ask.now, internal, order);
     let registry: Arc<Registry> = ask.broker.registry.clone();
     Answer::later(async move {
         made.await;
@@ -250,11 +257,10 @@ fn make(
     controller: &ControllerHandle,
     now: Now,
     internal: Vec<NewTopic>,
-    plain: Vec<NewTopic>,
+    plain: CreateTopics,
 ) -> impl Future<Output = ()> + use<> {
     let declared = (!internal.is_empty()).then(|| controller.declare_topics(now, internal));
-    let request = CreateTopics { topics: plain, validate_only: false, timeout_ms: i32::MAX };
-    let created = (!request.topics.is_empty()).then(|| controller.create_topics(now, request));
+    let created = (!plain.topics.is_empty()).then(|| controller.create_topics(now, plain));
     async move {
         if let Some(declared) = declared
             && let Err(error) = declared.await

@@ -7,17 +7,20 @@
 //! Deliberately absent: sockets, order of answers and limits (the connection's), decisions (the
 //! machines').
 
+mod alter_client_quotas;
 mod alter_configs;
 mod alter_partition_reassignments;
 mod answer;
 mod api_versions;
 mod broad;
+mod charge;
 mod config_changes;
 mod create_partitions;
 mod create_topics;
 mod delete_groups;
 mod delete_records;
 mod delete_topics;
+mod describe_client_quotas;
 mod describe_cluster;
 mod describe_configs;
 mod describe_groups;
@@ -57,7 +60,7 @@ mod table;
 mod texts;
 mod update_features;
 
-pub use answer::{Closed, Frame, Pending, Polled};
+pub use answer::{Answered, Closed, Frame, Pending, Polled};
 pub use broad::is_broad;
 pub use fetch_session::FetchSessionSlots;
 pub use session::{Advertised, Session};
@@ -65,6 +68,7 @@ pub use table::{API_TABLE, ApiRow, Kind, kind_of, start};
 
 use crate::controller::ControllerHandle;
 use crate::group::Groups;
+use crate::quota::Quotas;
 use crate::registry::Registry;
 use crate::runtime::{Budget, Clock};
 use crate::storage::Storage;
@@ -84,6 +88,8 @@ pub struct Broker {
     pub registry: Arc<Registry>,
     /// Group coordinators.
     pub groups: Groups,
+    /// Client quotas.
+    pub quotas: Arc<Quotas>,
     /// Changes to topics and configs go here.
     pub controller: ControllerHandle,
     /// Readers of cold data.

@@ -8,7 +8,8 @@
 //! (INVALID_TXN_STATE).
 
 use super::Broker;
-use super::answer::{Ask, Closed, Frame, Pending as Started, Polled};
+use super::answer::{Answered, Ask, Closed, Pending as Started, Polled};
+use super::charge::{Charge, throttle_time_ms};
 use super::error_codes::count_errors;
 use super::named::Named;
 use crate::partition::{Acks, Appended, Origin, Partition, ProduceError};
@@ -43,6 +44,7 @@ pub struct Pending {
     deadline: MonoTime,
     topics: Vec<TopicAnswer>,
     advertised: Option<NodeEndpoint>,
+    charge: Charge,
 }
 
 struct TopicAnswer {
@@ -88,6 +90,7 @@ pub(super) fn start(ask: &mut Ask<'_>, request: ProduceRequest) -> Result<Starte
         deadline: ask.now.mono.after(timeout),
         topics: Vec::with_capacity(request.topic_data.len()),
         advertised: None,
+        charge: Charge::default(),
     };
     for (topic_at, topic) in request.topic_data.iter().enumerate() {
         let mut partitions = Vec::with_capacity(topic.partition_data.len());
@@ -117,6 +120,8 @@ pub(super) fn start(ask: &mut Ask<'_>, request: ProduceRequest) -> Result<Starte
                 .with_port(port),
         );
     }
+    pending.charge = std::mem::take(&mut ask.charge);
+    pending.charge.pause(ask.broker.clock);
     Ok(Started::Produce(Box::new(pending)))
 }
 
@@ -215,6 +220,13 @@ impl Pending {
     }
 
     pub(super) fn poll(&mut self, broker: &Broker, cx: &mut Context<'_>) -> Polled {
+        self.charge.resume(broker.clock);
+        let polled = self.poll_commits(broker, cx);
+        self.charge.pause(broker.clock);
+        polled
+    }
+
+    fn poll_commits(&mut self, broker: &Broker, cx: &mut Context<'_>) -> Polled {
         for answer in self.topics.iter_mut().flat_map(|topic| &mut topic.partitions) {
             let State::Waiting(commit, partition) = &mut answer.state else { continue };
             let result = match Pin::new(commit).poll(cx) {
@@ -240,7 +252,8 @@ impl Pending {
         Poll::Ready(self.finish(broker))
     }
 
-    fn finish(&mut self, broker: &Broker) -> Result<Option<Frame>, Closed> {
+    fn finish(&mut self, broker: &Broker) -> Result<Answered, Closed> {
+        let pause = self.charge.settle_produce(broker, self.acks != Acks::None);
         if self.acks == Acks::None {
             let failed =
                 self.topics.iter().flat_map(|topic| &topic.partitions).find_map(|answer| {
@@ -257,18 +270,19 @@ impl Pending {
                     }
                     Err(Closed(format!("produce with acks=0 failed: {code:?}")))
                 }
-                None => Ok(None),
+                None => Ok(Answered { frame: None, pause }),
             };
         }
         let topics = std::mem::take(&mut self.topics);
         let mut response = ProduceResponse::default()
+            .with_throttle_time_ms(throttle_time_ms(pause))
             .with_responses(topics.into_iter().map(|topic| topic.encode(self.version)).collect());
         if let (10.., Some(endpoint)) = (self.version, self.advertised.take()) {
             response.node_endpoints = vec![endpoint];
         }
         count_errors(broker.metrics(), ApiKey::Produce as i16, &response);
         let frame = encode_response(self.correlation_id, self.version, &response)?;
-        Ok(Some(vec![frame]))
+        Ok(Answered::new(vec![frame], pause))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::fetch_read::Cursors;
 use super::fetch_session::FetchSessions;
+use crate::quota::ClientQuotas;
 use crate::types::KafkaPrincipal;
 use std::net::SocketAddr;
 
@@ -29,6 +30,7 @@ pub struct Session {
     pub(super) principal: KafkaPrincipal,
     pub(super) fetch_sessions: FetchSessions,
     pub(super) cursors: Cursors,
+    pub(super) quotas: ClientQuotas,
 }
 
 impl Session {
@@ -42,6 +44,7 @@ impl Session {
             principal: KafkaPrincipal::anonymous(),
             fetch_sessions: FetchSessions::default(),
             cursors: Cursors::default(),
+            quotas: ClientQuotas::default(),
         }
     }
 

@@ -2,33 +2,36 @@
 //! ApiVersions answer, range checks, decoding, and a proof at compile time that the codec covers
 //! each range.
 
-use super::answer::{Ask, Closed, Form, Outcome, Pending};
+use super::answer::{Answered, Ask, Closed, Form, Outcome, Pending};
+use super::charge::Charge;
 use super::{Broker, Session};
 use super::{
-    alter_configs, alter_partition_reassignments, api_versions, create_partitions, create_topics,
-    delete_groups, delete_records, delete_topics, describe_cluster, describe_configs,
-    describe_groups, describe_log_dirs, describe_producers, describe_quorum,
-    describe_topic_partitions, elect_leaders, fetch, find_coordinator, heartbeat,
-    incremental_alter_configs, init_producer_id, join_group, leave_group, list_config_resources,
-    list_groups, list_offsets, list_partition_reassignments, list_transactions, metadata,
-    offset_commit, offset_delete, offset_fetch, offset_for_leader_epoch, produce, sync_group,
-    update_features,
+    alter_client_quotas, alter_configs, alter_partition_reassignments, api_versions,
+    create_partitions, create_topics, delete_groups, delete_records, delete_topics,
+    describe_client_quotas, describe_cluster, describe_configs, describe_groups, describe_log_dirs,
+    describe_producers, describe_quorum, describe_topic_partitions, elect_leaders, fetch,
+    find_coordinator, heartbeat, incremental_alter_configs, init_producer_id, join_group,
+    leave_group, list_config_resources, list_groups, list_offsets, list_partition_reassignments,
+    list_transactions, metadata, offset_commit, offset_delete, offset_fetch,
+    offset_for_leader_epoch, produce, sync_group, update_features,
 };
 use crate::wire::{RequestHead, decode, encode_response};
 use bytes::Bytes;
 use kafka_protocol::messages::{
-    AlterConfigsRequest, AlterPartitionReassignmentsRequest, ApiKey, ApiVersionsRequest,
-    CreatePartitionsRequest, CreateTopicsRequest, DeleteGroupsRequest, DeleteRecordsRequest,
-    DeleteTopicsRequest, DescribeClusterRequest, DescribeConfigsRequest, DescribeGroupsRequest,
-    DescribeLogDirsRequest, DescribeProducersRequest, DescribeQuorumRequest,
-    DescribeTopicPartitionsRequest, ElectLeadersRequest, FetchRequest, FindCoordinatorRequest,
-    HeartbeatRequest, IncrementalAlterConfigsRequest, InitProducerIdRequest, JoinGroupRequest,
-    LeaveGroupRequest, ListConfigResourcesRequest, ListGroupsRequest, ListOffsetsRequest,
+    AlterClientQuotasRequest, AlterConfigsRequest, AlterPartitionReassignmentsRequest, ApiKey,
+    ApiVersionsRequest, CreatePartitionsRequest, CreateTopicsRequest, DeleteGroupsRequest,
+    DeleteRecordsRequest, DeleteTopicsRequest, DescribeClientQuotasRequest, DescribeClusterRequest,
+    DescribeConfigsRequest, DescribeGroupsRequest, DescribeLogDirsRequest,
+    DescribeProducersRequest, DescribeQuorumRequest, DescribeTopicPartitionsRequest,
+    ElectLeadersRequest, FetchRequest, FindCoordinatorRequest, HeartbeatRequest,
+    IncrementalAlterConfigsRequest, InitProducerIdRequest, JoinGroupRequest, LeaveGroupRequest,
+    ListConfigResourcesRequest, ListGroupsRequest, ListOffsetsRequest,
     ListPartitionReassignmentsRequest, ListTransactionsRequest, MetadataRequest,
     OffsetCommitRequest, OffsetDeleteRequest, OffsetFetchRequest, OffsetForLeaderEpochRequest,
     ProduceRequest, SyncGroupRequest, UpdateFeaturesRequest,
 };
 use kafka_protocol::protocol::{Message, Request, VersionRange};
+use std::time::Duration;
 
 /// How requests of one connection may overlap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,15 +95,18 @@ macro_rules! apis {
 
         fn call(ask: &mut Ask<'_>, key: i16, body: Bytes) -> Result<Pending, Closed> {
             let (version, correlation_id) = (ask.version, ask.correlation_id);
-            let metrics = ask.broker.metrics();
+            let (metrics, clock) = (ask.broker.metrics().clone(), ask.broker.clock);
             match key {
                 $(key if key == ApiKey::$name as i16 => {
                     let layout = version.min(apis!(@or $max $($layout)?));
                     let request = decode::<$request>(key, layout, body).map_err(|error| {
                         Closed(format!("{} v{version}: {error}", stringify!($name)))
                     })?;
-                    let form = Form { metrics, key, version: layout, correlation_id };
-                    $handler(ask, request).into_pending(form)
+                    let answer = $handler(ask, request);
+                    let charge = std::mem::take(&mut ask.charge);
+                    let version = layout;
+                    let form = Form { metrics, key, version, correlation_id, clock, charge };
+                    answer.into_pending(form)
                 })+
                 _ => Err(Closed(format!("unknown API key {key}"))),
             }
@@ -142,6 +148,8 @@ apis! {
     AlterPartitionReassignments AlterPartitionReassignmentsRequest 0..=1 => alter_partition_reassignments::start;
     ListPartitionReassignments ListPartitionReassignmentsRequest 0..=0 => list_partition_reassignments::start;
     OffsetDelete OffsetDeleteRequest 0..=0 => offset_delete::start;
+    DescribeClientQuotas DescribeClientQuotasRequest 0..=1 => describe_client_quotas::start;
+    AlterClientQuotas AlterClientQuotasRequest 0..=1 => alter_client_quotas::start;
     DescribeQuorum DescribeQuorumRequest 0..=2 => describe_quorum::start;
     UpdateFeatures UpdateFeaturesRequest 0..=2 => update_features::start;
     DescribeCluster DescribeClusterRequest 0..=2 => describe_cluster::start;
@@ -173,12 +181,13 @@ pub fn start(broker: &Broker, session: &mut Session, frame: Bytes) -> Result<Pen
             // KIP-511: the answer is v0, whatever was asked, with what is served.
             let response = api_versions::unsupported_version();
             let frame = encode_response(correlation_id, 0, &response)?;
-            return Ok(Pending::Ready(Some(vec![frame])));
+            return Ok(Pending::Ready(Answered::new(vec![frame], Duration::ZERO)));
         }
         return Err(Closed(format!("{} v{version} is not served", row.name)));
     }
     let client_id = client_id.as_deref().unwrap_or_default();
     let now = broker.clock.now();
-    let mut ask = Ask { broker, session, version, correlation_id, client_id, now };
+    let charge = Charge::begin(broker, session, client_id, api_key, body.len());
+    let mut ask = Ask { broker, session, version, correlation_id, client_id, now, charge };
     call(&mut ask, api_key, body)
 }

@@ -5,6 +5,7 @@
 mod alarm;
 mod budget;
 mod clock;
+mod hosts;
 mod reply;
 mod seldom;
 mod supervise;
@@ -14,6 +15,7 @@ mod supervise_test;
 pub use alarm::Alarm;
 pub use budget::{Budget, Share};
 pub use clock::Clock;
+pub use hosts::look_up;
 pub use reply::Reply;
 pub use seldom::Seldom;
 pub use supervise::{DrainedHook, OnDrained, Turn, start_local, start_on};

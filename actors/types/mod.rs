@@ -18,7 +18,7 @@ pub use ids::{
 pub use metrics::{
     ApiMetrics, BlockReason, CloseReason, ConnectionMetrics, Counter, Histogram, HistogramImage,
     JournalMetrics, Label, Labelled, Metric, MetricKind, MetricRow, MetricUnit, Metrics,
-    RebalanceReason,
+    QuotaMetrics, RebalanceReason, ThrottleReason,
 };
 pub use security::KafkaPrincipal;
 pub use settings::{

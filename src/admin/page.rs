@@ -80,9 +80,7 @@ impl Page {
             Metric::ReceivedBytes => count_each_api(metrics, out, |api| &api.received_bytes),
             Metric::SentBytes => count_each_api(metrics, out, |api| &api.sent_bytes),
             Metric::Blocked => blocked(connection, out),
-            Metric::BlockedTime => connection.blocked.all().try_for_each(|(reason, time)| {
-                out.counter(&[reason.name()], Duration::from_nanos(time.value()).as_secs_f64())
-            }),
+            Metric::BlockedTime => times(&connection.blocked, out),
             Metric::RequestMemory => out.gauge(&[], seen.serving.memory.used()),
             Metric::RequestMemoryMax => out.gauge(&[], seen.serving.memory.max()),
             Metric::AnswerMemory => out.gauge(&[], seen.serving.broker.answers.used()),
@@ -111,6 +109,8 @@ impl Page {
             Metric::GroupLag => self.each_position(out, |at| at.lag),
             Metric::Topics => out.gauge(&[], seen.topics),
             Metric::Partitions => out.gauge(&[], seen.partitions),
+            Metric::Throttled => labelled(&metrics.quota.throttled, out),
+            Metric::ThrottleTime => times(&metrics.quota.pauses, out),
             Metric::PartitionsOffline => out.gauge(&[], seen.partitions_offline),
             Metric::PartitionMailbox => out.histogram(&[], &metrics.partition_mailbox.image()),
             Metric::Producers => out.gauge(&[], seen.producers),
@@ -198,6 +198,13 @@ fn blocked(connection: &ConnectionMetrics, out: &mut Series<'_>) -> fmt::Result 
 
 fn labelled<L: Label>(counters: &Labelled<L>, out: &mut Series<'_>) -> fmt::Result {
     counters.all().try_for_each(|(label, counter)| out.counter(&[label.name()], counter.value()))
+}
+
+/// Counters of nanoseconds.
+fn times<L: Label>(counters: &Labelled<L>, out: &mut Series<'_>) -> fmt::Result {
+    counters.all().try_for_each(|(label, time)| {
+        out.counter(&[label.name()], Duration::from_nanos(time.value()).as_secs_f64())
+    })
 }
 
 /// Kafka's name of an error: `NotLeaderOrFollower` is NOT_LEADER_OR_FOLLOWER.

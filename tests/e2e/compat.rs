@@ -34,4 +34,4 @@ macro_rules! areas {
     };
 }
 
-areas! { connection produce idempotence fetch offsets topics metadata groups configs admin }
+areas! { connection produce idempotence fetch offsets topics metadata groups configs admin quotas }

@@ -19,6 +19,7 @@ mod faults_reading;
 mod harness;
 mod process;
 mod python;
+mod quotas;
 mod readme;
 mod rust_client;
 mod suites;

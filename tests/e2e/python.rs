@@ -53,6 +53,7 @@ scripts! { kafka_python:
         ["log.retention.check.interval.ms=300"];
     retention_by_time_removes_old_records
         ["log.retention.check.interval.ms=300"];
+    a_client_beyond_its_quota_is_told_to_pause_and_loses_nothing;
 }
 
 scripts! { confluent:

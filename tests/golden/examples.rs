@@ -465,7 +465,7 @@ fn every_request_at_every_version_is_read_as_it_was_written() {
         assert_eq!((head.correlation_id, head.client_id.as_deref()), (4711, Some("example")));
         assert_eq!(shown, example.shown, "{what}");
     }
-    assert_eq!(examples.len(), 186, "requests and versions that are covered");
+    assert_eq!(examples.len(), 190, "requests and versions that are covered");
 }
 
 #[test]

@@ -1,9 +1,11 @@
 //! Requests of admin clients and tools, one of each at every version.
 
 use super::{Example, add, text, topic};
+use kafka_protocol::messages::alter_client_quotas_request::{EntityData, EntryData, OpData};
 use kafka_protocol::messages::alter_partition_reassignments_request::{
     ReassignablePartition, ReassignableTopic,
 };
+use kafka_protocol::messages::describe_client_quotas_request::ComponentData;
 use kafka_protocol::messages::describe_log_dirs_request::DescribableLogDirTopic;
 use kafka_protocol::messages::describe_producers_request::TopicRequest as TopicOfProducers;
 use kafka_protocol::messages::describe_quorum_request::{PartitionData, TopicData};
@@ -11,7 +13,8 @@ use kafka_protocol::messages::describe_topic_partitions_request::{Cursor, TopicR
 use kafka_protocol::messages::elect_leaders_request::TopicPartitions;
 use kafka_protocol::messages::update_features_request::FeatureUpdateKey;
 use kafka_protocol::messages::{
-    AlterPartitionReassignmentsRequest, BrokerId, DescribeLogDirsRequest, DescribeProducersRequest,
+    AlterClientQuotasRequest, AlterPartitionReassignmentsRequest, BrokerId,
+    DescribeClientQuotasRequest, DescribeLogDirsRequest, DescribeProducersRequest,
     DescribeQuorumRequest, DescribeTopicPartitionsRequest, ElectLeadersRequest,
     ListConfigResourcesRequest, ListTransactionsRequest, ProducerId, UpdateFeaturesRequest,
 };
@@ -24,6 +27,8 @@ pub(super) fn add_all(all: &mut Vec<Example>) {
     add(all, list_transactions);
     add(all, describe_producers);
     add(all, describe_quorum);
+    add(all, describe_client_quotas);
+    add(all, alter_client_quotas);
     add(all, alter_partition_reassignments);
     add(all, update_features);
 }
@@ -86,6 +91,23 @@ fn update_features(version: i16) -> UpdateFeaturesRequest {
         .with_timeout_ms(30_000)
         .with_feature_updates(vec![feature.clone(), feature])
         .with_validate_only(version >= 1)
+}
+
+fn describe_client_quotas(_: i16) -> DescribeClientQuotasRequest {
+    let exact = ComponentData::default().with_entity_type(text("user")).with_match(Some(text("a")));
+    let any = ComponentData::default().with_entity_type(text("client-id")).with_match_type(2);
+    DescribeClientQuotasRequest::default().with_components(vec![exact, any]).with_strict(true)
+}
+
+fn alter_client_quotas(_: i16) -> AlterClientQuotasRequest {
+    let part =
+        |kind, name| EntityData::default().with_entity_type(text(kind)).with_entity_name(name);
+    let set = OpData::default().with_key(text("producer_byte_rate")).with_value(1024.5);
+    let unset = OpData::default().with_key(text("request_percentage")).with_remove(true);
+    let entry = EntryData::default()
+        .with_entity(vec![part("user", Some(text("a"))), part("client-id", None)])
+        .with_ops(vec![set, unset]);
+    AlterClientQuotasRequest::default().with_entries(vec![entry.clone(), entry])
 }
 
 fn alter_partition_reassignments(version: i16) -> AlterPartitionReassignmentsRequest {

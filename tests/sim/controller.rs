@@ -13,9 +13,11 @@ use ottla_actors::controller::{
     SettingsRules, StartBroker, TopicRef, decode_batch, encode_batch,
 };
 use ottla_actors::machine::{Decision, ReplicatedMachine};
+use ottla_actors::quota::Windows;
 use ottla_actors::types::{BrokerConfigs, MonoTime, NodeId, Now, Timestamp, Uuid};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 const NOW: Now = Now { mono: MonoTime::START, wall: Timestamp(1_700_000_000_000) };
 const STEPS: u32 = 300;
@@ -77,6 +79,7 @@ fn fresh_machine() -> ControllerMachine {
         num_partitions: 2,
         default_replication_factor: 1,
         delete_topic_enable: true,
+        quota_windows: Windows { count: 11, size: Duration::from_secs(1) },
     };
     ControllerMachine::new(settings, Arc::new(SettingsRules::new(BrokerConfigs::default())))
 }
@@ -187,7 +190,7 @@ impl World {
         });
         let topics = topics.collect();
         let validate_only = self.random.below(8) == 0;
-        let request = CreateTopics { topics, validate_only, timeout_ms: 1 };
+        let request = CreateTopics { requester: None, topics, validate_only, timeout_ms: 1 };
         self.ask(Request::CreateTopics(request), |told, answer| {
             let Answer::TopicsCreated(results) = answer else { panic!("{answer:?}") };
             let made = results.iter().filter_map(|(_, result)| result.as_ref().ok());
@@ -206,7 +209,7 @@ impl World {
             Some((id, _)) => TopicRef { name: None, id: *id },
             None => TopicRef { name: Some(name), id: Uuid::nil() },
         };
-        let request = DeleteTopics { topics: vec![topic], timeout_ms: 1 };
+        let request = DeleteTopics { requester: None, topics: vec![topic], timeout_ms: 1 };
         self.ask(Request::DeleteTopics(request), |told, answer| {
             let Answer::TopicsDeleted(results) = answer else { panic!("{answer:?}") };
             for deleted in results.iter().filter(|deleted| deleted.result.is_ok()) {
@@ -220,7 +223,12 @@ impl World {
     fn grow(&mut self) {
         let count = i32::try_from(self.random.below(6)).unwrap();
         let topic = MorePartitions { name: self.random.name(), count, assignments: None };
-        let request = CreatePartitions { topics: vec![topic], validate_only: false, timeout_ms: 1 };
+        let request = CreatePartitions {
+            requester: None,
+            topics: vec![topic],
+            validate_only: false,
+            timeout_ms: 1,
+        };
         self.ask(Request::CreatePartitions(request), |told, answer| {
             let Answer::PartitionsCreated(results) = answer else { panic!("{answer:?}") };
             for (name, _) in results.iter().filter(|(_, result)| result.is_ok()) {

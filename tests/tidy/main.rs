@@ -13,6 +13,7 @@ const LAYERS: &[&[&str]] = &[
     &["group", "controller"],
     &["registry"],
     &["partition"],
+    &["quota"],
     &["runtime"],
     &["storage"],
     &["wire"],

@@ -40,6 +40,8 @@ label! {
         Requests = "requests",
         /// The memory for requests is used up.
         Memory = "memory",
+        /// The client has used up a quota.
+        Quota = "quota",
     }
 }
 
@@ -54,6 +56,22 @@ label! {
         Idle = "idle",
         /// A request that came slowly while others waited for its memory.
         Slow = "slow",
+    }
+}
+
+label! {
+    /// Which quota makes a client pause.
+    ThrottleReason {
+        /// Bytes of produce requests.
+        Produce = "producer_byte_rate",
+        /// Bytes of fetch answers.
+        Fetch = "consumer_byte_rate",
+        /// Time of threads.
+        Request = "request_percentage",
+        /// Partitions made and deleted.
+        ControllerMutation = "controller_mutation_rate",
+        /// Connections of an address.
+        Connection = "connection_creation_rate",
     }
 }
 

@@ -10,6 +10,8 @@ mod recorded;
 mod table;
 
 pub use cells::{Counter, Histogram, HistogramImage};
-pub use labels::{BlockReason, CloseReason, Label, RebalanceReason};
-pub use recorded::{ApiMetrics, ConnectionMetrics, JournalMetrics, Labelled, Metrics};
+pub use labels::{BlockReason, CloseReason, Label, RebalanceReason, ThrottleReason};
+pub use recorded::{
+    ApiMetrics, ConnectionMetrics, JournalMetrics, Labelled, Metrics, QuotaMetrics,
+};
 pub use table::{Metric, MetricKind, MetricRow, MetricUnit};

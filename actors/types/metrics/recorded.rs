@@ -1,7 +1,8 @@
 //! What is counted as it happens. Everything else is read when someone asks.
 
 use super::cells::{BYTES_BOUNDS, COUNT_BOUNDS, Counter, Histogram, TIME_BOUNDS};
-use super::labels::{BlockReason, CloseReason, Label, RebalanceReason};
+use super::labels::{BlockReason, CloseReason, Label, RebalanceReason, ThrottleReason};
+use std::time::Duration;
 
 /// Keys of APIs lie below; Kafka's last is 92.
 const API_KEYS_END: usize = 96;
@@ -20,6 +21,8 @@ pub struct Metrics {
     pub partition_mailbox: Histogram,
     /// Time that requests wait for their group to take them.
     pub group_mailbox: Histogram,
+    /// Client quotas.
+    pub quota: QuotaMetrics,
     /// Rebalances begun.
     pub rebalances: Labelled<RebalanceReason>,
     /// Groups of batches that the journal makes durable at once.
@@ -63,6 +66,23 @@ pub struct ConnectionMetrics {
     pub blocks_begun: Labelled<BlockReason>,
     /// Times that reading went on, or the connection ended.
     pub blocks_ended: Labelled<BlockReason>,
+}
+
+/// Client quotas.
+#[derive(Debug, Default)]
+pub struct QuotaMetrics {
+    /// Requests, and connections, that went beyond a quota.
+    pub throttled: Labelled<ThrottleReason>,
+    /// Nanoseconds that clients were told to pause for it.
+    pub pauses: Labelled<ThrottleReason>,
+}
+
+impl QuotaMetrics {
+    /// Counts one that is to pause.
+    pub fn record(&self, reason: ThrottleReason, pause: Duration) {
+        self.throttled.of(reason).one();
+        self.pauses.of(reason).add_time(pause);
+    }
 }
 
 /// Groups of batches that the journal makes durable at once.
@@ -120,6 +140,7 @@ impl Default for Metrics {
             connection: ConnectionMetrics::default(),
             partition_mailbox: Histogram::new(TIME_BOUNDS),
             group_mailbox: Histogram::new(TIME_BOUNDS),
+            quota: QuotaMetrics::default(),
             rebalances: Labelled::default(),
             journal: JournalMetrics {
                 flush: Histogram::new(TIME_BOUNDS),

@@ -148,6 +148,11 @@ metrics! {
     Partitions "ottla_registry_partitions" Gauge Number []
         "Partitions of all topics";
 
+    Throttled "ottla_quota_throttled_total" Counter Number ["quota"]
+        "Requests, and connections of an address, that went beyond a client quota";
+    ThrottleTime "ottla_quota_throttle_seconds_total" Counter Seconds ["quota"]
+        "Time that clients had to pause for it";
+
     PartitionsOffline "ottla_partition_offline" Gauge Number []
         "Partitions that are out of service, because their log is damaged";
     PartitionMailbox "ottla_partition_mailbox_seconds" Histogram Seconds []

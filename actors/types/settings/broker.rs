@@ -136,6 +136,14 @@ broker_settings! {
     max_request_partition_size_limit: usize = int("max.request.partition.size.limit");
     /// `min.insync.replicas`
     min_insync_replicas: u32 = int("min.insync.replicas");
+    /// `quota.window.num`: 1 or more.
+    quota_window_num: u32 = int("quota.window.num");
+    /// `quota.window.size.seconds` in seconds: 1 or more.
+    quota_window_size_seconds: u64 = int("quota.window.size.seconds");
+    /// `controller.quota.window.num`: 1 or more.
+    controller_quota_window_num: u32 = int("controller.quota.window.num");
+    /// `controller.quota.window.size.seconds` in seconds: 1 or more.
+    controller_quota_window_size_seconds: u64 = int("controller.quota.window.size.seconds");
     /// `message.max.bytes`
     message_max_bytes: u32 = int("message.max.bytes");
     /// `fetch.max.bytes`

@@ -1,7 +1,10 @@
 //! Shapes of requests that change or describe topics and configs.
 
 use super::table::{
-    Shape, boolean, int8, int8s, int16, int32, int32s, int64, list, text, texts, uuid,
+    Shape, boolean, float64, int8, int8s, int16, int32, int32s, int64, list, text, texts, uuid,
+};
+use kafka_protocol::messages::alter_client_quotas_request::{
+    EntityData as QuotaEntityPart, EntryData as QuotaEntry, OpData,
 };
 use kafka_protocol::messages::alter_configs_request::{
     AlterConfigsResource as ReplacedResource, AlterableConfig as ReplacedConfig,
@@ -19,6 +22,7 @@ use kafka_protocol::messages::delete_records_request::{
     DeleteRecordsPartition, DeleteRecordsTopic,
 };
 use kafka_protocol::messages::delete_topics_request::DeleteTopicState;
+use kafka_protocol::messages::describe_client_quotas_request::ComponentData;
 use kafka_protocol::messages::describe_configs_request::DescribeConfigsResource;
 use kafka_protocol::messages::describe_log_dirs_request::DescribableLogDirTopic;
 use kafka_protocol::messages::describe_quorum_request::{
@@ -31,11 +35,11 @@ use kafka_protocol::messages::incremental_alter_configs_request::{
 use kafka_protocol::messages::list_partition_reassignments_request::ListPartitionReassignmentsTopics;
 use kafka_protocol::messages::update_features_request::FeatureUpdateKey;
 use kafka_protocol::messages::{
-    AlterConfigsRequest, AlterPartitionReassignmentsRequest, CreatePartitionsRequest,
-    CreateTopicsRequest, DeleteRecordsRequest, DeleteTopicsRequest, DescribeConfigsRequest,
-    DescribeLogDirsRequest, DescribeQuorumRequest, ElectLeadersRequest,
-    IncrementalAlterConfigsRequest, ListConfigResourcesRequest, ListPartitionReassignmentsRequest,
-    UpdateFeaturesRequest,
+    AlterClientQuotasRequest, AlterConfigsRequest, AlterPartitionReassignmentsRequest,
+    CreatePartitionsRequest, CreateTopicsRequest, DeleteRecordsRequest, DeleteTopicsRequest,
+    DescribeClientQuotasRequest, DescribeConfigsRequest, DescribeLogDirsRequest,
+    DescribeQuorumRequest, ElectLeadersRequest, IncrementalAlterConfigsRequest,
+    ListConfigResourcesRequest, ListPartitionReassignmentsRequest, UpdateFeaturesRequest,
 };
 
 pub(super) const SHAPES: &[Shape] = &[
@@ -195,6 +199,32 @@ pub(super) const SHAPES: &[Shape] = &[
                 ],
             ),
             boolean("validate_only").from(1),
+        ],
+    ),
+    Shape::of::<DescribeClientQuotasRequest>(
+        1,
+        &[
+            list::<ComponentData>(
+                "components",
+                &[text("entity_type"), int8("match_type"), text("match").nullable(0)],
+            ),
+            boolean("strict"),
+        ],
+    ),
+    Shape::of::<AlterClientQuotasRequest>(
+        1,
+        &[
+            list::<QuotaEntry>(
+                "entries",
+                &[
+                    list::<QuotaEntityPart>(
+                        "entity",
+                        &[text("entity_type"), text("entity_name").nullable(0)],
+                    ),
+                    list::<OpData>("ops", &[text("key"), float64("value"), boolean("remove")]),
+                ],
+            ),
+            boolean("validate_only"),
         ],
     ),
     Shape::of::<DescribeQuorumRequest>(

@@ -124,6 +124,10 @@ pub(super) const fn int64(name: &'static str) -> Field {
     Field::new(name, Kind::Fixed(8))
 }
 
+pub(super) const fn float64(name: &'static str) -> Field {
+    Field::new(name, Kind::Fixed(8))
+}
+
 pub(super) const fn uuid(name: &'static str) -> Field {
     Field::new(name, Kind::Fixed(16))
 }

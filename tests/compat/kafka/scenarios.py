@@ -1,5 +1,5 @@
 """The awkward questions, area by area: connection, produce, idempotence, fetch, offsets, topics, metadata, groups, configs,
-transactions, admin, security. Each scenario makes its own topics and groups and leaves no state that another one needs."""
+transactions, admin, quotas, security. Each scenario makes its own topics and groups and leaves no state that another one needs."""
 import struct
 import time
 
@@ -750,6 +750,239 @@ def _(p):
     alter("no partition", (topic, []))
     p.asked("list", "ListPartitionReassignments", 0, topics=None)
     p.asked("list one, no time", "ListPartitionReassignments", 0, topics=[{"name": topic, "partition_indexes": [0]}], timeout_ms=-1)
+
+
+# ---- quotas ----------------------------------------------------------------------------------------------------------------------
+
+RATES = ("producer_byte_rate", "consumer_byte_rate", "request_percentage", "controller_mutation_rate")
+
+
+def entity(parts):
+    return [{"entity_type": kind, "entity_name": name} for kind, name in parts]
+
+
+def change_quotas(p, parts, values, version=1, **more):
+    """None unsets a key."""
+    ops = [{"key": key, "value": value or 0.0, "remove": value is None} for key, value in values]
+    answer = p.ask("AlterClientQuotas", version, entries=[{"entity": entity(parts), "ops": ops}], **more)
+    for entry in answer["entries"]:
+        entry["entity"].sort(key=lambda part: part["entity_type"])
+    return answer
+
+
+def find_quotas(p, components, strict=True, version=1):
+    """The order of what is found is that of a hash table there."""
+    components = [{"entity_type": kind, "match_type": how, "match": name} for kind, how, name in components]
+    answer = p.ask("DescribeClientQuotas", version, components=components, strict=strict)
+    for entry in answer["entries"] or []:
+        entry["values"].sort(key=lambda value: value["key"])
+    (answer["entries"] or []).sort(key=lambda entry: [(part["entity_type"], part["entity_name"] or "") for part in entry["entity"]])
+    return answer
+
+
+def texts(answer):
+    """What an answer says in words, which the notes leave out."""
+    return [answer.get("error_message")] + [entry.get("error_message") for entry in answer.get("entries") or []]
+
+
+def client_with(p, text, **values):
+    """The id of a client that has these quotas, once they count."""
+    client = p.name(text)
+    change_quotas(p, [("client-id", client)], list(values.items()))
+    p.until(lambda: find_quotas(p, [("client-id", 0, client)])["entries"])
+    return client
+
+
+def asked_by(p, client, connection, api, version, **values):
+    connection.send(api, version, client_id=client, **values)
+    return connection.receive(api, version)
+
+
+def pause(answer):
+    """In tens of seconds, for it depends a little on how long the probe itself takes."""
+    return round(answer["throttle_time_ms"] / 10_000)
+
+
+@scenario("quotas/alter")
+def _(p):
+    user, client = ("user", p.name("user")), ("client-id", p.name("client"))
+    rate = ("producer_byte_rate", 1000.0)
+    wrong = {
+        "no entity": ([], [rate]),
+        "unknown kind": ([("group", "g")], [rate]),
+        "empty user": ([("user", "")], [rate]),
+        "empty client id": ([("client-id", "")], [rate]),
+        "address with a user": ([("ip", "127.0.0.1"), user], [rate]),
+        "address that is none": ([("ip", "no.such.host.invalid")], [("connection_creation_rate", 5.0)]),
+        "unknown key": ([user], [("no_such_rate", 1.0)]),
+        "key of users for an address": ([("ip", "127.0.0.9")], [rate]),
+        "key of addresses for a user": ([user], [("connection_creation_rate", 5.0)]),
+        "zero": ([user], [("producer_byte_rate", 0.0)]),
+        "negative": ([user], [("request_percentage", -1.0)]),
+        "fraction of a byte": ([user], [("consumer_byte_rate", 1.5)]),
+        "fraction of a connection": ([("ip", "127.0.0.9")], [("connection_creation_rate", 1.5)]),
+        "more bytes than there are": ([user], [("producer_byte_rate", 1e300)]),
+        "too many connections": ([("ip", "127.0.0.9")], [("connection_creation_rate", 3e9)]),
+        "one key twice": ([user], [rate, ("producer_byte_rate", 2000.0)]),
+        "one key twice, of both": ([client, user], [rate, rate]),
+        "good and bad": ([user], [rate, ("no_such_rate", 1.0)]),
+    }
+    right = {
+        "nothing": ([user], []),
+        "unset what is not set": ([user], [rate[:1] + (None,)]),
+        "unset what does not exist": ([user], [("no_such_rate", None)]),
+        "fractions that may be": ([user], [("request_percentage", 0.5), ("controller_mutation_rate", 1.5)]),
+        "huge": ([user], [("request_percentage", 1e300)]),
+        "of both": ([user, client], [rate]),
+        "one kind twice, the last counts": ([("user", p.name("first")), ("user", p.name("last"))], [rate]),
+        "an address": ([("ip", "127.0.0.9")], [("connection_creation_rate", 5.0)]),
+        "the default": ([("user", None), ("client-id", None)], [rate]),
+    }
+    for label, (parts, values) in {**wrong, **right}.items():
+        for version in (0, 1):
+            answer = change_quotas(p, parts, values, version)
+            p.note(f"{label}, v{version}", answer)
+            p.note(f"{label}, v{version}, in words", texts(answer))
+    p.note("a trial", change_quotas(p, [client], [rate], validate_only=True))
+    p.note("a trial of what cannot be", change_quotas(p, [client], [("no_such_rate", 1.0)], validate_only=True))
+    twice = {"entity": entity([client]), "ops": [{"key": "producer_byte_rate", "value": 1.0}]}
+    answer = p.asked("one entity twice", "AlterClientQuotas", 1, entries=[twice, twice])
+    p.note("one entity twice, in words", texts(answer))
+    p.asked("nobody", "AlterClientQuotas", 1, entries=[])
+    p.until(lambda: find_quotas(p, [("client-id", 0, client[1])])["entries"])
+    p.note("of the user", find_quotas(p, [("user", 0, user[1])]))
+    p.note("of the client", find_quotas(p, [("client-id", 0, client[1])]))
+    for parts in ([user], [client], [user, client], [("ip", "127.0.0.9")], [("user", None), ("client-id", None)], [("user", p.name("last"))]):
+        change_quotas(p, parts, [(key, None) for key in (*RATES, "connection_creation_rate")])
+    p.until(lambda: not find_quotas(p, [], strict=False)["entries"])
+
+
+@scenario("quotas/describe")
+def _(p):
+    user, client = ("user", p.name("user")), ("client-id", p.name("client"))
+    kept = [[user], [client], [user, client], [user, ("client-id", None)], [("user", None)], [("ip", "127.0.0.9")], [("ip", None)]]
+    for parts in kept:
+        key = "connection_creation_rate" if parts[0][0] == "ip" else "consumer_byte_rate"
+        change_quotas(p, parts, [(key, 1e9)])
+    p.until(lambda: len(find_quotas(p, [], strict=False)["entries"]) == len(kept))
+    filters = {
+        "everything": [],
+        "the user": [("user", 0, user[1])],
+        "the default user": [("user", 1, None)],
+        "any user": [("user", 2, None)],
+        "the user with any client": [("user", 0, user[1]), ("client-id", 2, None)],
+        "the user with the default client": [("user", 0, user[1]), ("client-id", 1, None)],
+        "any client": [("client-id", 2, None)],
+        "another user": [("user", 0, p.name("other"))],
+        "an address": [("ip", 0, "127.0.0.9")],
+        "any address": [("ip", 2, None)],
+        "an empty name": [("user", 0, "")],
+        "no kind": [("", 0, "x")],
+        "an unknown kind": [("group", 2, None)],
+        "a kind twice": [("user", 2, None), ("user", 1, None)],
+        "no name": [("user", 0, None)],
+        "a name for the default": [("user", 1, "x")],
+        "a name for any": [("user", 2, "x")],
+        "an unknown match": [("user", 3, None)],
+        "an address with a user": [("ip", 2, None), ("user", 2, None)],
+    }
+    for label, components in filters.items():
+        for strict in (False, True):
+            answer = find_quotas(p, components, strict, version=int(strict))
+            p.note(f"{label}, {'alone' if strict else 'with others'}", answer)
+            p.note(f"{label}, {'alone' if strict else 'with others'}, in words", answer["error_message"])
+    for parts in kept:
+        change_quotas(p, parts, [(key, None) for key in ("connection_creation_rate", "consumer_byte_rate")])
+    p.until(lambda: not find_quotas(p, [], strict=False)["entries"])
+
+
+@scenario("quotas/produce")
+def _(p):
+    topic, client = p.topic("t"), client_with(p, "client", producer_byte_rate=1000.0)
+    send = lambda connection, size, acks=-1, version=9: asked_by(p, client, connection, "Produce", version, acks=acks, topics=[{"name": topic, "partitions": [{"index": 0, "records": one(b"x" * size, stamp=p.time())}]}])
+    first, other = p.connect(), p.connect()
+    p.note("within the quota", send(first, 4000))
+    # 344 kB in ten seconds, of which ten may be: 334 to go.
+    answer = send(first, 340_000)
+    p.note("beyond, the pause", pause(answer))
+    p.note("and it is stored", answer["topics"])
+    first.send("ApiVersions", 0, client_id=client)
+    p.note("the connection is muted", first.frame(1))
+    answer = send(other, 10)
+    p.note("another connection of the client, the pause", pause(answer))
+    p.note("another client", p.produce(topic, one(stamp=p.time())))
+    mute = p.connect()
+    mute.send("Produce", 9, client_id=client, acks=0, topics=[{"name": topic, "partitions": [{"index": 0, "records": one(stamp=p.time())}]}])
+    mute.send("ApiVersions", 0, client_id=client)
+    p.note("muted without an answer as well", mute.frame(1))
+    change_quotas(p, [("client-id", client)], [("producer_byte_rate", None)])
+    p.until(lambda: not find_quotas(p, [("client-id", 0, client)])["entries"])
+    p.note("without the quota", send(p.connect(), 30_000))
+
+
+@scenario("quotas/fetch")
+def _(p):
+    topic, client = p.topic("t"), client_with(p, "client", consumer_byte_rate=1000.0)
+    for _ in range(3):
+        p.produce(topic, one(b"x" * 6000, stamp=p.time()))
+    fetch = lambda connection, session=(0, -1), topics=True: asked_by(p, client, connection, "Fetch", 11, max_wait_ms=200, min_bytes=1, max_bytes=7000, session_id=session[0], session_epoch=session[1], topics=[{"topic": topic, "partitions": [{"partition": 0, "fetch_offset": 0}]}] if topics else [])
+    whole = lambda answer: [len([b for b in describe_batches(part["records"]) if b != "cut batch"]) for t in answer["topics"] for part in t["partitions"]]
+    first = p.connect()
+    answer = fetch(first, (0, 0))
+    session = answer["session_id"]
+    p.note("within the quota, batches", whole(answer))
+    p.note("within the quota, pause", answer["throttle_time_ms"])
+    answer = fetch(first, (session, 1))
+    p.note("beyond", [answer["error_code"], answer["topics"], answer["session_id"] == session, answer["throttle_time_ms"] > 0])
+    first.send("ApiVersions", 0, client_id=client)
+    p.note("the connection is muted", first.frame(0.5))
+    answer = fetch(p.connect(), (0, 0))
+    p.note("beyond, asking for a session", [answer["error_code"], answer["topics"], answer["session_id"], answer["throttle_time_ms"] > 0])
+    answer = fetch(p.connect())
+    p.note("beyond, without a session", [answer["error_code"], answer["topics"], answer["session_id"], answer["throttle_time_ms"] > 0])
+    answer = fetch(p.connect(), (12345, 7))
+    p.note("beyond, of an unknown session", [answer["error_code"], answer["topics"], answer["session_id"], answer["throttle_time_ms"] > 0])
+    change_quotas(p, [("client-id", client)], [("consumer_byte_rate", None)])
+    p.until(lambda: not find_quotas(p, [("client-id", 0, client)])["entries"])
+    p.note("without the quota, batches", whole(fetch(p.connect())))
+
+
+@scenario("quotas/requests")
+def _(p):
+    client = client_with(p, "client", request_percentage=0.000001)
+    asks = {"Metadata": (8, {"topics": []}), "ApiVersions": (2, {}), "FindCoordinator": (4, {"coordinator_keys": ["g"]}), "ListOffsets": (5, {"topics": []}), "Heartbeat": (3, {"group_id": "g", "member_id": "m"}),
+            "DescribeConfigs": (2, {"resources": []}), "Fetch": (11, {"topics": []}), "Produce": (9, {"acks": -1, "topics": []}), "CreateTopics": (4, {"topics": []})}
+    for api, (version, values) in asks.items():
+        p.note(api, asked_by(p, client, p.connect(), api, version, **values)["throttle_time_ms"])
+    change_quotas(p, [("client-id", client)], [("request_percentage", None)])
+
+
+@scenario("quotas/mutations")
+def _(p):
+    client = client_with(p, "client", controller_mutation_rate=0.1)
+    of_topic = lambda text, count: [{"name": p.name(text), "num_partitions": count}]
+    def ask(label, api, version, key, connection=None, **values):
+        answer = asked_by(p, client, connection or p.connect(), api, version, **values)
+        p.note(label, [pause(answer), [[item["error_code"], item["error_code"] == 89 and item.get("error_message")] for item in answer[key]]])
+    # A full bucket has 1.1; the first one leaves it 29.9 short, which is 299 s.
+    ask("beyond the quota", "CreateTopics", 6, "topics", topics=of_topic("a", 31))
+    muted = p.connect()
+    ask("refused", "CreateTopics", 6, "topics", muted, topics=of_topic("b", 1))
+    muted.send("ApiVersions", 0, client_id=client)
+    p.note("the connection is muted", muted.frame(1))
+    ask("a trial", "CreateTopics", 6, "topics", topics=of_topic("b", 1), validate_only=True)
+    ask("one that cannot be", "CreateTopics", 6, "topics", topics=of_topic("a", 1))
+    ask("larger", "CreatePartitions", 3, "results", topics=[{"name": p.name("a"), "count": 32}])
+    ask("smaller", "CreatePartitions", 3, "results", topics=[{"name": p.name("a"), "count": 3}])
+    ask("deleted", "DeleteTopics", 5, "responses", topic_names=[p.name("a")])
+    ask("unknown", "DeleteTopics", 5, "responses", topic_names=[p.name("missing")])
+    ask("before refusals", "CreateTopics", 5, "topics", topics=of_topic("c", 10))
+    ask("larger before refusals", "CreatePartitions", 2, "results", topics=[{"name": p.name("a"), "count": 41}])
+    ask("deleted before refusals", "DeleteTopics", 4, "responses", topic_names=[p.name("c")])
+    asked_by(p, client, p.connect(), "Metadata", 4, topics=[{"name": p.name("auto")}], allow_auto_topic_creation=True)
+    p.note("no topic is made by asking", p.ask("Metadata", 4, topics=[{"name": p.name("auto")}], allow_auto_topic_creation=False)["topics"][0]["error_code"])
+    p.note("another client", p.ask("CreateTopics", 6, topics=of_topic("d", 40))["topics"][0]["error_code"])
+    change_quotas(p, [("client-id", client)], [("controller_mutation_rate", None)])
 
 
 # ---- security, with no authorizer and no SASL ------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from kafka import ConsumerRebalanceListener, KafkaAdminClient, KafkaConsumer, Ka
 from kafka.admin import AlterConfigOp, ConfigResource, ConfigResourceType
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 from kafka.errors import KafkaError, TopicAlreadyExistsError, UnknownTopicOrPartitionError
+from kafka.protocol.admin import AlterClientQuotasRequest
 from kafka.structs import OffsetAndMetadata
 
 import child
@@ -542,3 +543,41 @@ def retention_by_time_removes_old_records():
     consumer.seek_to_beginning(part)
     got = _take(consumer, 3001 - consumer.position(part))
     same(got[-1].value, b"young", "what is young stays")
+
+
+# ---- quotas ----------------------------------------------------------------------------------------------------------------------
+
+def _set_quota(client_id, **values):
+    # The admin client has no method for it, but its protocol has the message.
+    entry = AlterClientQuotasRequest.EntryData
+    ops = [entry.OpData(key=key, value=float(value), remove=False) for key, value in values.items()]
+    request = AlterClientQuotasRequest(entries=[entry(entity=[entry.EntityData(entity_type="client-id", entity_name=client_id)], ops=ops)], validate_only=False)
+    admin = _admin()
+    answer = admin._manager.run(admin._manager.send, request)
+    same([item.error_code for item in answer.entries], [0], "error codes")
+    admin.close()
+
+
+def _throttle_time(client):
+    """The longest pause that the broker told of, in ms."""
+    times = [value for group in client.metrics().values() for name, value in group.items() if name == "throttle-time-max"]
+    assert times, "there is no such metric"
+    return max(times)
+
+
+def a_client_beyond_its_quota_is_told_to_pause_and_loses_nothing():
+    _topic("quota")
+    _set_quota("slow", producer_byte_rate=20_000, consumer_byte_rate=40_000)
+    values = [bytes([n]) * 80_000 for n in range(6)]
+    producer = _producer(client_id="slow")
+
+    # Two and a half of them may come at once.
+    for value in values:
+        producer.send("quota", value, partition=0).get(60)
+
+    assert _throttle_time(producer) > 0, "the producer heard of no pause"
+    producer.close()
+    consumer = _consumer("quota", client_id="slow", max_partition_fetch_bytes=100_000)
+    same([record.value for record in _take(consumer, 6)], values, "values")
+    assert _throttle_time(consumer) > 0, "the consumer heard of no pause"
+    consumer.close()

@@ -34,8 +34,10 @@ pub(super) const ROWS: &[Setting] = &[
     Setting::fixed("controller.quorum.retry.backoff.ms", Int, Some("20")),
     Setting::fixed("controller.quorum.voters", List, Some(""))
         .accepted("A single node is its own quorum."),
-    Setting::fixed("controller.quota.window.num", Int, Some("11")),
-    Setting::fixed("controller.quota.window.size.seconds", Int, Some("1")),
+    Setting::fixed("controller.quota.window.num", Int, Some("11")).bounds(Bounds::AtLeast(1))
+        .works("Windows for which a client may save up its quota of partitions made and deleted."),
+    Setting::fixed("controller.quota.window.size.seconds", Int, Some("1")).bounds(Bounds::AtLeast(1))
+        .works("Length of such a window, in seconds."),
     Setting::fixed("controller.socket.timeout.ms", Int, Some("30000")),
     Setting::fixed("initial.broker.registration.timeout.ms", Int, Some("60000")),
     Setting::fixed("leader.imbalance.check.interval.seconds", Long, Some("300")),

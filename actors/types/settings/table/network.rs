@@ -20,7 +20,7 @@ pub(super) const ROWS: &[Setting] = &[
     Setting::live("listeners", List, Some("PLAINTEXT://:9092")).bounds(Bounds::NotEmpty)
         .works("Addresses to listen on, as `NAME://host:port`; no host means every address, port 0 any free one."),
     Setting::live("max.connection.creation.rate", Int, Some("2147483647")).bounds(Bounds::AtLeast(0))
-        .works("Connections that are taken in a second, as the mean of ten seconds; more are kept waiting."),
+        .works("Connections that are taken in a second, as the mean of the whole windows of `quota.window.num` (ten seconds); more are kept waiting."),
     Setting::live("max.connections", Int, Some("2147483647")).bounds(Bounds::AtLeast(0))
         .works("Connections in all; more are closed at once."),
     Setting::live("max.connections.per.ip", Int, Some("2147483647")).bounds(Bounds::AtLeast(0))

@@ -1,6 +1,7 @@
 //! Rows of settings: quotas, metrics, purgatories, plug-ins.
 
 use crate::types::settings::setting::Setting;
+use crate::types::settings::value::Bounds;
 use crate::types::settings::value::ConfigType::{Class, Int, List, Long, String};
 
 /// Sorted by name.
@@ -17,7 +18,9 @@ pub(super) const ROWS: &[Setting] = &[
     Setting::fixed("metrics.recording.level", String, Some("INFO")),
     Setting::fixed("metrics.sample.window.ms", Long, Some("30000")),
     Setting::fixed("producer.purgatory.purge.interval.requests", Int, Some("1000")),
-    Setting::fixed("quota.window.num", Int, Some("11")),
-    Setting::fixed("quota.window.size.seconds", Int, Some("1")),
+    Setting::fixed("quota.window.num", Int, Some("11")).bounds(Bounds::AtLeast(1))
+        .works("Windows that usage is measured over for client quotas, the one that is not over included."),
+    Setting::fixed("quota.window.size.seconds", Int, Some("1")).bounds(Bounds::AtLeast(1))
+        .works("Length of such a window, in seconds."),
     Setting::fixed("telemetry.max.bytes", Int, Some("1048576")),
 ];
