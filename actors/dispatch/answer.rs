@@ -149,12 +149,11 @@ impl Pending {
 
 /// What handlers may return.
 pub(super) trait Outcome {
-    fn into_pending(self, form: Form) -> Result<Pending, Closed>;
+    fn into_pending(self, form: Form, metrics: &Arc<Metrics>) -> Result<Pending, Closed>;
 }
 
-/// How an answer is encoded, where its errors count, and what its request costs.
+/// How an answer is encoded, and what its request costs.
 pub(super) struct Form {
-    pub(super) metrics: Arc<Metrics>,
     pub(super) key: i16,
     pub(super) version: i16,
     pub(super) correlation_id: i32,
@@ -164,15 +163,15 @@ pub(super) struct Form {
 
 impl Form {
     /// Counts what is to be counted, and writes the answer down.
-    fn finish<R>(self, mut response: R) -> Result<Answered, EncodeError>
+    fn finish<R>(self, metrics: &Metrics, mut response: R) -> Result<Answered, EncodeError>
     where
         R: Encodable + HeaderVersion + AnswerFields,
     {
-        count_errors(&self.metrics, self.key, &response);
+        count_errors(metrics, self.key, &response);
         let mut pause = Duration::ZERO;
         if let Some(told) = response.throttle_time_ms() {
             let own = Duration::from_millis(u64::try_from(*told).unwrap_or(0));
-            pause = self.charge.settle(&self.metrics, self.clock, own);
+            pause = self.charge.settle(metrics, self.clock, own);
             *told = throttle_time_ms(pause);
         }
         let frame = encode_response(self.correlation_id, self.version, &response)?;
@@ -181,25 +180,26 @@ impl Form {
 }
 
 impl<R: Encodable + HeaderVersion + AnswerFields + 'static> Outcome for Answer<R> {
-    fn into_pending(self, mut form: Form) -> Result<Pending, Closed> {
+    fn into_pending(self, mut form: Form, metrics: &Arc<Metrics>) -> Result<Pending, Closed> {
         Ok(match self {
-            Self::Now(response) => Pending::Ready(form.finish(response)?),
+            Self::Now(response) => Pending::Ready(form.finish(metrics, response)?),
             Self::Later(join) => {
                 form.charge.pause(form.clock);
-                Pending::Joined(Box::pin(async move { form.finish(join.await) }))
+                let metrics = metrics.clone();
+                Pending::Joined(Box::pin(async move { form.finish(&metrics, join.await) }))
             }
         })
     }
 }
 
 impl Outcome for Pending {
-    fn into_pending(self, _: Form) -> Result<Pending, Closed> {
+    fn into_pending(self, _: Form, _: &Arc<Metrics>) -> Result<Pending, Closed> {
         Ok(self)
     }
 }
 
 impl<O: Outcome> Outcome for Result<O, Closed> {
-    fn into_pending(self, form: Form) -> Result<Pending, Closed> {
-        self?.into_pending(form)
+    fn into_pending(self, form: Form, metrics: &Arc<Metrics>) -> Result<Pending, Closed> {
+        self?.into_pending(form, metrics)
     }
 }

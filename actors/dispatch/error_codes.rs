@@ -102,9 +102,11 @@ error_codes! {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::encode_response;
     use kafka_protocol::messages::metadata_response::{
         MetadataResponsePartition, MetadataResponseTopic,
     };
+    use kafka_protocol::protocol::{Encodable, HeaderVersion, Message};
 
     #[test]
     fn codes_count_wherever_an_answer_has_them() {
@@ -123,5 +125,34 @@ mod tests {
 
         let counted = metrics.api(3).map(|api| api.errors().collect::<Vec<_>>());
         assert_eq!(counted, Some(vec![(3, 1), (5, 1), (29, 1)]));
+    }
+
+    /// Tells of a pause at each version, those included whose answers have no room for it.
+    fn is_told<R: AnswerFields + Default + Encodable + HeaderVersion + Message>() {
+        let mut answer = R::default();
+        *answer.throttle_time_ms().unwrap() = 1000;
+        for version in R::VERSIONS.min..=R::VERSIONS.max {
+            let name = std::any::type_name::<R>();
+            assert!(encode_response(1, version, &answer).is_ok(), "{name} v{version}");
+        }
+    }
+
+    #[test]
+    fn a_pause_can_be_told_at_each_version() {
+        is_told::<ApiVersionsResponse>();
+        is_told::<MetadataResponse>();
+        is_told::<FindCoordinatorResponse>();
+        is_told::<JoinGroupResponse>();
+        is_told::<SyncGroupResponse>();
+        is_told::<HeartbeatResponse>();
+        is_told::<LeaveGroupResponse>();
+        is_told::<ListGroupsResponse>();
+        is_told::<DescribeGroupsResponse>();
+        is_told::<OffsetFetchResponse>();
+        is_told::<OffsetCommitResponse>();
+        is_told::<ListOffsetsResponse>();
+        is_told::<CreateTopicsResponse>();
+        is_told::<DeleteTopicsResponse>();
+        is_told::<ProduceResponse>();
     }
 }

@@ -95,7 +95,8 @@ macro_rules! apis {
 
         fn call(ask: &mut Ask<'_>, key: i16, body: Bytes) -> Result<Pending, Closed> {
             let (version, correlation_id) = (ask.version, ask.correlation_id);
-            let (metrics, clock) = (ask.broker.metrics().clone(), ask.broker.clock);
+            let broker = ask.broker;
+            let clock = broker.clock;
             match key {
                 $(key if key == ApiKey::$name as i16 => {
                     let layout = version.min(apis!(@or $max $($layout)?));
@@ -105,8 +106,8 @@ macro_rules! apis {
                     let answer = $handler(ask, request);
                     let charge = std::mem::take(&mut ask.charge);
                     let version = layout;
-                    let form = Form { metrics, key, version, correlation_id, clock, charge };
-                    answer.into_pending(form)
+                    let form = Form { key, version, correlation_id, clock, charge };
+                    answer.into_pending(form, broker.metrics())
                 })+
                 _ => Err(Closed(format!("unknown API key {key}"))),
             }
