@@ -1,16 +1,16 @@
 //! The controller under random requests and crashes that lose whatever was not flushed.
 //!
 //! Checked after each crash, and at the end: the state is the fold of what the log holds; topics,
-//! partitions and leader epochs are what the answers said; an acknowledged producer id is never
+//! partitions, leader epochs and client quotas are what the answers said; an acknowledged producer id is never
 //! given again.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may stop")]
 
 use bytes::Bytes;
 use ottla_actors::controller::{
-    AlterConfigs, Answer, ConfigChange, ControllerMachine, ControllerSettings, CreatePartitions,
-    CreateTopics, DeleteTopics, MorePartitions, NewTopic, Request, ResourceAlteration,
-    SettingsRules, StartBroker, TopicRef, decode_batch, encode_batch,
+    AlterConfigs, AlterQuotas, Answer, ConfigChange, ControllerMachine, ControllerSettings,
+    CreatePartitions, CreateTopics, DeleteTopics, MorePartitions, NewTopic, QuotaAlteration,
+    Request, ResourceAlteration, SettingsRules, StartBroker, TopicRef, decode_batch, encode_batch,
 };
 use ottla_actors::machine::{Decision, ReplicatedMachine};
 use ottla_actors::quota::Windows;
@@ -54,6 +54,8 @@ struct Told {
     /// Id, and of each partition the term in which it was made.
     topics: BTreeMap<String, (Uuid, Vec<i32>)>,
     retention: BTreeMap<String, String>,
+    /// Bytes in a second, by client id.
+    quotas: BTreeMap<String, u32>,
 }
 
 /// One entry of the log, and what is so once it counts.
@@ -102,13 +104,14 @@ impl World {
 
     fn run(&mut self) {
         for _ in 0..STEPS {
-            match self.random.below(20) {
+            match self.random.below(22) {
                 0 => self.crash(),
                 1..=5 => self.flush(),
                 6..=9 => self.create(),
                 10..=11 => self.delete(),
                 12..=13 => self.grow(),
                 14..=15 => self.configure(),
+                16..=17 => self.bound(),
                 _ => self.new_id(),
             }
         }
@@ -173,6 +176,12 @@ impl World {
             (name.clone(), (*id, epochs.collect::<Vec<i32>>()))
         });
         assert!(found.eq(told), "{:?}\nis not what was told: {:?}", state.topics(), self.told);
+        let quotas = state.quotas().iter().map(|(entity, quotas)| {
+            let name = entity.parts().into_iter().find_map(|(_, name)| name.name());
+            (name.unwrap().to_owned(), quotas.values.values().map(|value| value.value()).sum())
+        });
+        let told = self.told.quotas.iter().map(|(name, bound)| (name.clone(), f64::from(*bound)));
+        assert!(quotas.eq(told), "{:?} are not what was told: {:?}", state.quotas(), self.told);
         for topic in state.topics().values() {
             let set = topic.configs.get("retention.ms");
             assert_eq!(set, self.told.retention.get(topic.name.as_str()), "of {}", topic.name);
@@ -267,6 +276,25 @@ impl World {
                     told.retention.insert(name, value.clone());
                 }
             }
+        });
+    }
+
+    /// Sets a client's quota, or unsets it.
+    fn bound(&mut self) {
+        let value = u32::try_from(self.random.below(4)).unwrap();
+        let client = self.random.name();
+        let (key, bound) = ("producer_byte_rate".to_owned(), (value > 0).then(|| value.into()));
+        let alteration = QuotaAlteration {
+            entity: BTreeMap::from([("client-id".to_owned(), Some(client.clone()))]),
+            address: None,
+            changes: vec![(key, bound)],
+        };
+        let request = AlterQuotas { alterations: vec![alteration], validate_only: false };
+        self.ask(Request::AlterQuotas(request), |told, answer| {
+            let Answer::QuotasAltered(results) = answer else { panic!("{answer:?}") };
+            assert!(results.iter().all(|(_, result)| result.is_ok()), "{results:?}");
+            told.quotas.remove(&client);
+            told.quotas.extend((value > 0).then_some((client, value)));
         });
     }
 
