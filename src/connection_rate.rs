@@ -1,5 +1,6 @@
-//! How fast connections are taken: all (`max.connection.creation.rate`), and those of an address
-//! that has a quota (`connection_creation_rate`), KIP-612.
+//! How fast connections are taken: all, and those of each listener
+//! (`max.connection.creation.rate`), and those of an address that has a quota
+//! (`connection_creation_rate`), KIP-612.
 
 use ottla_actors::quota::Windows;
 use ottla_actors::types::MonoTime;
@@ -12,54 +13,64 @@ use std::time::Duration;
 const ADDRESSES_MAX: usize = 10_000;
 
 /// A mean over the whole windows of `quota.window.num` and `quota.window.size.seconds`, as Kafka's:
-/// connections of that long may come at once after a rest.
+/// connections of that long may come at once after a rest. The rate may be another each time.
 #[derive(Clone, Copy, Debug)]
 struct Mean {
-    /// When all connections so far would be paid for.
-    paid_at: MonoTime,
+    /// Connections that the rate has not paid for yet.
+    unpaid: f64,
+    /// When it was paid last.
+    at: MonoTime,
 }
 
 impl Mean {
-    const START: Self = Self { paid_at: MonoTime::START };
+    const START: Self = Self { unpaid: 0.0, at: MonoTime::START };
 
-    /// Counts one connection that stands for so much time.
-    fn record(&mut self, cost: Duration, now: MonoTime) {
-        self.paid_at = now.max(self.paid_at).after(cost);
+    fn pay(&mut self, per_second: f64, now: MonoTime) {
+        let paid = now.since(self.at).as_secs_f64() * per_second;
+        self.unpaid = (self.unpaid - paid).max(0.0);
+        self.at = self.at.max(now);
     }
 
-    /// How far it is beyond its mean.
-    fn excess(self, windows: Windows, now: MonoTime) -> Duration {
-        self.paid_at.since(now).saturating_sub(windows.whole())
+    /// Counts one connection.
+    fn record(&mut self, per_second: f64, now: MonoTime) {
+        self.pay(per_second, now);
+        self.unpaid += 1.0;
+    }
+
+    /// How long it is beyond its mean; with 0 for ever.
+    fn excess(&mut self, per_second: f64, windows: Windows, now: MonoTime) -> Duration {
+        self.pay(per_second, now);
+        let beyond = self.unpaid - per_second * windows.whole().as_secs_f64();
+        if beyond <= 0.0 {
+            return Duration::ZERO;
+        }
+        Duration::try_from_secs_f64(beyond / per_second).unwrap_or(Duration::MAX)
     }
 }
 
-/// Time that one of so many connections a second stands for; with 0 none is taken after the first.
-fn cost_of(per_second: f64) -> Duration {
-    Duration::try_from_secs_f64(per_second.recip()).unwrap_or(Duration::MAX)
-}
-
-/// All listeners of a broker. What comes too fast waits in the system's backlog, as in Kafka.
+/// All listeners of a broker, or one. What comes too fast waits in the system's backlog, as in
+/// Kafka.
 #[derive(Debug)]
 pub(crate) struct ConnectionRate {
     windows: Windows,
-    cost: Duration,
     mean: Mutex<Mean>,
 }
 
 impl ConnectionRate {
-    /// So many connections a second.
-    pub(crate) fn new(per_second: f64, windows: Windows) -> Self {
-        Self { windows, cost: cost_of(per_second), mean: Mutex::new(Mean::START) }
+    /// No connection has come yet.
+    pub(crate) const fn new(windows: Windows) -> Self {
+        Self { windows, mean: Mutex::new(Mean::START) }
     }
 
-    /// Counts one connection.
-    pub(crate) fn record(&self, now: MonoTime) {
-        self.mean.lock().unwrap_or_else(PoisonError::into_inner).record(self.cost, now);
+    /// Counts one connection, of so many a second.
+    pub(crate) fn record(&self, per_second: f64, now: MonoTime) {
+        self.mean.lock().unwrap_or_else(PoisonError::into_inner).record(per_second, now);
     }
 
-    /// How long the next one has to wait; nothing, mostly.
-    pub(crate) fn wait(&self, now: MonoTime) -> Duration {
-        self.mean.lock().unwrap_or_else(PoisonError::into_inner).excess(self.windows, now)
+    /// How long the next one has to wait; nothing, mostly. With 0 none is taken after the first.
+    pub(crate) fn wait(&self, per_second: f64, now: MonoTime) -> Duration {
+        let mut mean = self.mean.lock().unwrap_or_else(PoisonError::into_inner);
+        mean.excess(per_second, self.windows, now)
     }
 }
 
@@ -83,12 +94,13 @@ impl ConnectionRates {
     pub(crate) fn take(&self, ip: IpAddr, per_second: f64, now: MonoTime) -> Result<(), Duration> {
         let mut means = self.means.lock().unwrap_or_else(PoisonError::into_inner);
         if means.len() >= ADDRESSES_MAX {
-            means.retain(|_, mean| mean.paid_at > now);
+            // None is ever further beyond its mean than that takes.
+            means.retain(|_, mean| now.since(mean.at) < self.windows.whole());
         }
         let mean = means.entry(ip).or_insert(Mean::START);
         let mut next = *mean;
-        next.record(cost_of(per_second), now);
-        let excess = next.excess(self.windows, now);
+        next.record(per_second, now);
+        let excess = next.excess(per_second, self.windows, now);
         if !excess.is_zero() {
             return Err(excess.min(self.windows.size));
         }
@@ -113,36 +125,37 @@ mod tests {
 
     #[test]
     fn the_mean_over_ten_seconds_is_bounded() {
-        let rate = ConnectionRate::new(2.0, WINDOWS);
+        let rate = ConnectionRate::new(WINDOWS);
 
-        (0..20).for_each(|_| rate.record(at(100)));
-        assert_eq!(rate.wait(at(100)), Duration::ZERO);
-        rate.record(at(100));
+        (0..20).for_each(|_| rate.record(2.0, at(100)));
+        assert_eq!(rate.wait(2.0, at(100)), Duration::ZERO);
+        rate.record(2.0, at(100));
 
-        assert_eq!(rate.wait(at(100)), Duration::from_millis(500));
-        assert_eq!(rate.wait(at(101)), Duration::ZERO);
-        rate.record(at(101));
-        rate.record(at(101));
-        assert_eq!(rate.wait(at(101)), Duration::from_millis(500));
+        assert_eq!(rate.wait(2.0, at(100)), Duration::from_millis(500));
+        assert_eq!(rate.wait(2.0, at(101)), Duration::ZERO);
+        rate.record(2.0, at(101));
+        rate.record(2.0, at(101));
+        assert_eq!(rate.wait(2.0, at(101)), Duration::from_millis(500));
     }
 
     #[test]
     fn the_default_holds_up_nobody() {
-        let rate = ConnectionRate::new(2_147_483_647.0, WINDOWS);
+        let rate = ConnectionRate::new(WINDOWS);
 
-        (0..100_000).for_each(|_| rate.record(at(1)));
+        (0..100_000).for_each(|_| rate.record(2_147_483_647.0, at(1)));
 
-        assert_eq!(rate.wait(at(1)), Duration::ZERO);
+        assert_eq!(rate.wait(2_147_483_647.0, at(1)), Duration::ZERO);
     }
 
     #[test]
-    fn with_a_rate_of_zero_the_second_one_waits_for_ever() {
-        let rate = ConnectionRate::new(0.0, WINDOWS);
+    fn with_a_rate_of_zero_the_second_one_waits_until_it_is_another() {
+        let rate = ConnectionRate::new(WINDOWS);
 
-        assert_eq!(rate.wait(at(1)), Duration::ZERO);
-        rate.record(at(1));
+        assert_eq!(rate.wait(0.0, at(1)), Duration::ZERO);
+        rate.record(0.0, at(1));
 
-        assert!(rate.wait(at(1_000_000)) > Duration::from_secs(1_000_000));
+        assert_eq!(rate.wait(0.0, at(1_000_000)), Duration::MAX);
+        assert_eq!(rate.wait(1.0, at(1_000_000)), Duration::ZERO);
     }
 
     #[test]

@@ -5,9 +5,9 @@ use actix::Addr;
 use actix_rt::ArbiterHandle;
 use ottla_actors::connection::{ConnectionActor, ConnectionLimits, Drain};
 use ottla_actors::dispatch::{Advertised, Broker};
-use ottla_actors::quota::Windows;
+use ottla_actors::registry::MetadataImage;
 use ottla_actors::runtime::{Reply, Seldom, start_on};
-use ottla_actors::types::{BrokerSettings, Endpoint, Metrics, ThrottleReason};
+use ottla_actors::types::{BrokerSettings, Endpoint, Listener, Metrics, MonoTime, ThrottleReason};
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -24,20 +24,13 @@ const OUT_OF_DESCRIPTORS_PAUSE: Duration = Duration::from_millis(50);
 /// clients do not come back at once; past it they are closed at once.
 const HELD_MAX: usize = 1_000;
 
-/// Bounds on the number of connections.
+/// Bounds on the number of connections of some addresses (`max.connections.per.ip.overrides`).
 #[derive(Clone, Debug)]
-pub(crate) struct ConnectionCounts {
-    max: usize,
-    max_per_ip: usize,
-    /// Addresses with a bound of their own.
-    overrides: BTreeMap<IpAddr, usize>,
-    rate: Arc<ConnectionRate>,
-}
+pub(crate) struct ConnectionCounts(BTreeMap<IpAddr, usize>);
 
 impl ConnectionCounts {
-    /// `max.connections`, `max.connections.per.ip` and its overrides, of which host names are
-    /// resolved once, and `max.connection.creation.rate`.
-    pub(crate) async fn of(settings: &BrokerSettings, windows: Windows) -> Self {
+    /// As they were set at the start; names of hosts are resolved once.
+    pub(crate) async fn of(settings: &BrokerSettings) -> Self {
         let count = |count: u32| usize::try_from(count).unwrap_or(usize::MAX);
         let mut overrides = BTreeMap::new();
         for (host, max) in &settings.max_connections_per_ip_overrides {
@@ -51,19 +44,7 @@ impl ConnectionCounts {
                 ),
             }
         }
-        Self {
-            max: count(settings.max_connections),
-            max_per_ip: count(settings.max_connections_per_ip),
-            overrides,
-            rate: Arc::new(ConnectionRate::new(
-                settings.max_connection_creation_rate.into(),
-                windows,
-            )),
-        }
-    }
-
-    fn max_of(&self, ip: IpAddr) -> usize {
-        self.overrides.get(&ip).copied().unwrap_or(self.max_per_ip)
+        Self(overrides)
     }
 }
 
@@ -106,12 +87,24 @@ struct Open {
     per_ip: BTreeMap<IpAddr, usize>,
 }
 
+/// Connections that may be taken in a second, changed at any time; of one listener behind
+/// `listener.name.<name>.`, in small letters.
+const RATE_SETTING: &str = "max.connection.creation.rate";
+
+/// Where the connections of one listener come in.
+struct Entrance {
+    advertised: Advertised,
+    rate: ConnectionRate,
+    rate_setting: String,
+}
+
 /// Starts connections, and ends them all.
 #[derive(Clone)]
 pub(crate) struct Connections {
     broker: Arc<Broker>,
     limits: ConnectionLimits,
     counts: ConnectionCounts,
+    rate: Arc<ConnectionRate>,
     arbiters: Arc<Vec<(ArbiterHandle, Arc<AtomicUsize>)>>,
     open: Arc<Mutex<Open>>,
     refusals: Arc<Seldom>,
@@ -131,34 +124,36 @@ impl Connections {
         arbiters: &[ArbiterHandle],
     ) -> Self {
         let arbiters = arbiters.iter().map(|arbiter| (arbiter.clone(), Arc::default())).collect();
-        let rates = Arc::new(ConnectionRates::new(broker.quotas.windows()));
+        let windows = broker.quotas.windows();
         Self {
             broker,
             limits,
             counts,
+            rate: Arc::new(ConnectionRate::new(windows)),
             arbiters: Arc::new(arbiters),
             open: Arc::default(),
             refusals: Arc::default(),
             delays: Arc::default(),
             throttles: Arc::default(),
-            rates,
+            rates: Arc::new(ConnectionRates::new(windows)),
             held: Arc::default(),
             failures: Arc::default(),
         }
     }
 
     /// Accepts from one listener until the future is dropped.
-    pub(crate) async fn accept(self, listener: TcpListener, advertised: Advertised) {
+    pub(crate) async fn accept(self, socket: TcpListener, listener: Listener) {
+        let entrance = self.entrance(listener);
         loop {
-            match listener.accept().await {
+            match socket.accept().await {
                 Ok((socket, peer)) => {
-                    self.await_turn().await;
+                    self.await_turn(&entrance).await;
                     if let Err(pause) = self.within_quota(peer) {
                         self.hold(socket, pause);
                         continue;
                     }
-                    self.counts.rate.record(self.broker.clock.mono());
-                    self.start(socket, peer, &advertised);
+                    self.record(&entrance);
+                    self.start(socket, peer, &entrance.advertised);
                 }
                 Err(error) => {
                     let now = self.broker.clock.mono();
@@ -168,6 +163,19 @@ impl Connections {
                     tokio::time::sleep(OUT_OF_DESCRIPTORS_PAUSE).await;
                 }
             }
+        }
+    }
+
+    fn entrance(&self, listener: Listener) -> Entrance {
+        let name = listener.name.to_lowercase();
+        let advertised = match listener.advertised {
+            Some(Endpoint { host, port }) => Advertised::Configured { host, port },
+            None => Advertised::AsConnected,
+        };
+        Entrance {
+            advertised,
+            rate: ConnectionRate::new(self.broker.quotas.windows()),
+            rate_setting: format!("listener.name.{name}.{RATE_SETTING}"),
         }
     }
 
@@ -208,10 +216,10 @@ impl Connections {
 
     /// Waits until a connection that is there may be taken. Those behind it wait in the system's
     /// backlog.
-    async fn await_turn(&self) {
-        let begun = self.broker.clock.mono();
-        let mut wait = self.counts.rate.wait(begun);
-        if wait.is_zero() {
+    async fn await_turn(&self, entrance: &Entrance) {
+        let clock = self.broker.clock;
+        let begun = clock.mono();
+        if self.wait(entrance, begun).is_zero() {
             return;
         }
         self.broker.metrics().connection.delayed.one();
@@ -221,18 +229,50 @@ impl Connections {
                 "connections come faster than max.connection.creation.rate; they are kept waiting"
             );
         }
-        // Another listener may be the first to take what became free.
-        while !wait.is_zero() {
-            tokio::time::sleep(wait).await;
-            wait = self.counts.rate.wait(self.broker.clock.mono());
+        // Another listener may be the first to take what became free, and the rate be another.
+        loop {
+            let changed = self.broker.registry.changed();
+            let wait = self.wait(entrance, clock.mono());
+            if wait.is_zero() {
+                return;
+            }
+            tokio::time::timeout(wait, changed).await.unwrap_or_default();
         }
+    }
+
+    fn wait(&self, entrance: &Entrance, now: MonoTime) -> Duration {
+        let (all, own) = self.rates(entrance);
+        self.rate.wait(all, now).max(entrance.rate.wait(own, now))
+    }
+
+    fn record(&self, entrance: &Entrance) {
+        let now = self.broker.clock.mono();
+        let (all, own) = self.rates(entrance);
+        self.rate.record(all, now);
+        entrance.rate.record(own, now);
+    }
+
+    /// Connections a second of all listeners, and of this one.
+    fn rates(&self, entrance: &Entrance) -> (f64, f64) {
+        let image = self.broker.registry.image();
+        let rate = |name| f64::from(bound(&image, name));
+        (rate(RATE_SETTING), rate(&entrance.rate_setting))
+    }
+
+    /// Connections that there may be in all, and of this address.
+    fn counts_of(&self, ip: IpAddr) -> (usize, usize) {
+        let image = self.broker.registry.image();
+        let count = |name| usize::try_from(bound(&image, name)).unwrap_or(usize::MAX);
+        let of_ip = self.counts.0.get(&ip).copied();
+        (count("max.connections"), of_ip.unwrap_or_else(|| count("max.connections.per.ip")))
     }
 
     fn start(&self, socket: TcpStream, peer: SocketAddr, advertised: &Advertised) {
         let ip = peer.ip().to_canonical();
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let of_ip = open.per_ip.get(&ip).copied().unwrap_or(0);
-        if open.connections.len() >= self.counts.max || of_ip >= self.counts.max_of(ip) {
+        let (max, max_of_ip) = self.counts_of(ip);
+        if open.connections.len() >= max || of_ip >= max_of_ip {
             self.broker.metrics().connection.refused.one();
             if let Some(untold) = self.refusals.happened(self.broker.clock.mono()) {
                 log::warn!(
@@ -288,6 +328,11 @@ impl Connections {
             })
             .collect()
     }
+}
+
+/// A setting that may be another at any time; without one, more than anybody reaches.
+fn bound(image: &MetadataImage, name: &str) -> u32 {
+    image.configs.value(name).and_then(|value| value.parse().ok()).unwrap_or(u32::MAX)
 }
 
 /// Counts a connection for as long as it lives.

@@ -14,7 +14,7 @@ use ottla_actors::controller::{
     ControllerHandle, ControllerParts, ControllerSettings, MetadataLog, RegistryPublisher,
     SettingsRules, StartBroker, TopicWatcher, internal_topic,
 };
-use ottla_actors::dispatch::{Advertised, Broker, FetchSessionSlots};
+use ottla_actors::dispatch::{Broker, FetchSessionSlots};
 use ottla_actors::group::{GroupSettings, Groups};
 use ottla_actors::partition::PartitionSettings;
 use ottla_actors::quota::{Quotas, Windows};
@@ -200,7 +200,7 @@ impl Service {
         let connections = Connections::new(
             broker.clone(),
             limits,
-            ConnectionCounts::of(&settings, broker.quotas.windows()).await,
+            ConnectionCounts::of(&settings).await,
             arbiters.handles(),
         );
         let mut acceptors = Vec::with_capacity(bound.len());
@@ -209,7 +209,7 @@ impl Service {
                 listener = listener.name.as_str(), address:% = listener.bind;
                 "listening"
             );
-            let accept = connections.clone().accept(socket, advertised(&listener));
+            let accept = connections.clone().accept(socket, listener);
             acceptors.push(tokio::task::spawn_local(accept));
         }
         let ready_after = clock.mono().since(MonoTime::START);
@@ -280,15 +280,6 @@ async fn all(answers: Vec<oneshot::Receiver<()>>) {
 async fn within(limit: Duration, what: &str, work: impl Future<Output = ()>) {
     if tokio::time::timeout(limit, work).await.is_err() {
         log::warn!(what, seconds = limit.as_secs(); "did not end in time");
-    }
-}
-
-fn advertised(listener: &Listener) -> Advertised {
-    match &listener.advertised {
-        Some(endpoint) => {
-            Advertised::Configured { host: endpoint.host.clone(), port: endpoint.port }
-        }
-        None => Advertised::AsConnected,
     }
 }
 

@@ -187,6 +187,18 @@ fn a_broker_keeps_names_that_nobody_knows_and_refuses_what_needs_a_restart() {
 }
 
 #[test]
+fn a_listeners_own_value_is_checked_as_the_brokers() {
+    let mut cluster = Cluster::of(1);
+    let rate = "listener.name.plaintext.max.connection.creation.rate";
+    let mut set = |value| alter(&mut cluster, BROKER, "1", &[(rate, SET, Some(value))]);
+
+    assert_eq!(set("100"), None);
+    for wrong in ["abc", "-1"] {
+        assert_eq!(set(wrong), Some(ErrorCode::InvalidRequest), "{wrong}");
+    }
+}
+
+#[test]
 fn min_insync_replicas_is_the_clusters_and_stays_set() {
     let mut cluster = Cluster::of(1);
     let set = [("min.insync.replicas", SET, Some("1"))];

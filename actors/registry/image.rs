@@ -5,6 +5,7 @@ use crate::types::{BrokerConfigs, LeaderEpoch, Offset, TopicConfig, TopicName, U
 use arc_swap::{ArcSwap, Guard};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use tokio::sync::Notify;
 
 /// One partition as clients see it. Its only replica is this broker.
 #[derive(Clone, Debug)]
@@ -107,13 +108,14 @@ impl MetadataImage {
 #[derive(Debug)]
 pub struct Registry {
     image: ArcSwap<MetadataImage>,
+    changed: Notify,
 }
 
 impl Registry {
     /// A registry that shows `image`.
     #[must_use]
     pub fn new(image: MetadataImage) -> Self {
-        Self { image: ArcSwap::from_pointee(image) }
+        Self { image: ArcSwap::from_pointee(image), changed: Notify::new() }
     }
 
     /// The image of the moment; take it once for each request.
@@ -125,5 +127,11 @@ impl Registry {
     /// Shows `image` from now on. Only the controller calls this.
     pub fn swap(&self, image: MetadataImage) {
         self.image.store(Arc::new(image));
+        self.changed.notify_waiters();
+    }
+
+    /// Ends when another image is shown than any that was seen before this was called.
+    pub fn changed(&self) -> impl Future<Output = ()> {
+        self.changed.notified()
     }
 }

@@ -2,7 +2,14 @@
 
 use std::io::Write;
 use std::net::TcpStream;
+use std::thread;
 use std::time::{Duration, Instant};
+
+use kafka_protocol::messages::IncrementalAlterConfigsRequest;
+use kafka_protocol::messages::incremental_alter_configs_request::{
+    AlterConfigsResource, AlterableConfig,
+};
+use kafka_protocol::protocol::StrBytes;
 
 use crate::bystander::Bystander;
 use crate::client::Client;
@@ -169,4 +176,63 @@ fn connections_that_come_too_fast_wait_and_are_told_of_once_and_counted() {
     broker.assert_alive();
     let told = said(&broker).iter().filter(|line| line.contains("kept waiting")).count();
     assert_eq!(told, 1, "{}", broker.log());
+}
+
+/// Sets a config of the broker, or takes it back.
+fn alter(client: &mut Client, name: &'static str, value: Option<&'static str>) {
+    let (set, delete) = (0, 1);
+    let change = AlterableConfig::default()
+        .with_name(StrBytes::from_static_str(name))
+        .with_config_operation(if value.is_some() { set } else { delete })
+        .with_value(value.map(StrBytes::from_static_str));
+    // A broker, by its id.
+    let resource = AlterConfigsResource::default()
+        .with_resource_type(4)
+        .with_resource_name(StrBytes::from_static_str("1"))
+        .with_configs(vec![change]);
+    let request = IncrementalAlterConfigsRequest::default().with_resources(vec![resource]);
+    let answer = client.ask(1, &request);
+    assert_eq!(answer.responses[0].error_code, 0, "{answer:?}");
+}
+
+#[test]
+fn a_rate_that_is_set_anew_holds_up_and_lets_go_at_once() {
+    let (broker, page) = broker_with_page(&[]);
+    let delayed = || value(&samples(page), "ottla_connection_delayed_total");
+    let mut admin = Client::connect(broker.address());
+    assert!(admin.is_served());
+
+    for name in
+        ["max.connection.creation.rate", "listener.name.plaintext.max.connection.creation.rate"]
+    {
+        let before = delayed();
+        alter(&mut admin, name, Some("0"));
+        // The first is taken, if none was before.
+        let first = thread::spawn({
+            let address = broker.address();
+            move || (0..2).all(|_| Client::connect(address).is_served())
+        });
+        let deadline = Instant::now() + PATIENCE;
+        while delayed() <= before {
+            assert!(Instant::now() < deadline, "{name} of 0 holds nobody up");
+        }
+        alter(&mut admin, name, None);
+
+        assert!(first.join().expect("a client"), "{name} holds up those who waited before");
+    }
+}
+
+#[test]
+fn bounds_on_connections_hold_from_the_moment_that_they_are_set() {
+    let (broker, _) = broker_with_page(&[]);
+    let mut admin = Client::connect(broker.address());
+    assert!(admin.is_served());
+
+    for name in ["max.connections", "max.connections.per.ip"] {
+        alter(&mut admin, name, Some("1"));
+        assert!(!Client::connect(broker.address()).is_served(), "{name} lets a second in");
+
+        alter(&mut admin, name, None);
+        assert!(Client::connect(broker.address()).is_served(), "{name} keeps a second out");
+    }
 }

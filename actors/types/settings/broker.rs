@@ -118,12 +118,6 @@ broker_settings! {
     socket_listen_backlog_size: u32 = int("socket.listen.backlog.size");
     /// `connections.max.idle.ms` in milliseconds; `None` for ever.
     connections_max_idle_ms: Option<u64> = limit("connections.max.idle.ms");
-    /// `max.connection.creation.rate`: connections a second.
-    max_connection_creation_rate: u32 = int("max.connection.creation.rate");
-    /// `max.connections`
-    max_connections: u32 = int("max.connections");
-    /// `max.connections.per.ip`
-    max_connections_per_ip: u32 = int("max.connections.per.ip");
     /// `auto.create.topics.enable`
     auto_create_topics_enable: bool = flag("auto.create.topics.enable");
     /// `num.partitions`: 1 or more.
