@@ -9,7 +9,7 @@ use super::rules::{ConfigResource, ConfigRules};
 use super::state::ClusterState;
 use super::{configs, features, quotas, reassignments, topics};
 use crate::machine::{Decision, ReplicatedMachine};
-use crate::quota::{Limits, Windows};
+use crate::quota::Windows;
 use crate::types::{MonoTime, Now, ProducerId};
 use std::fmt;
 use std::ops::Range;
@@ -104,7 +104,7 @@ impl ControllerMachine {
         requester: Option<&Requester>,
         decide: impl FnOnce(&Self, &mut Allowance) -> Decision<Record, Answer>,
     ) -> Decision<Record, Answer> {
-        let mut allowance = self.mutations.allow(requester, now.mono);
+        let mut allowance = self.mutations.allow(self.state.quotas(), requester, now.mono);
         let Decision { records, answer } = decide(self, &mut allowance);
         let pause = self.mutations.settle(allowance);
         let answer = match pause.is_zero() {
@@ -200,9 +200,6 @@ impl ReplicatedMachine for ControllerMachine {
 
     fn replay(&mut self, record: &Record) {
         self.state.replay(record);
-        if matches!(record, Record::Quota(_)) {
-            self.mutations.set(Limits::new(self.state.quotas()));
-        }
     }
 
     fn deadline(&self) -> Option<MonoTime> {

@@ -6,7 +6,7 @@
 
 use super::error::ControllerError;
 use super::request::Requester;
-use crate::quota::{Limits, QuotaKey, TokenBucket, Windows};
+use crate::quota::{Limit, QuotaKey, QuotaTable, TokenBucket, Windows};
 use crate::types::MonoTime;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -21,7 +21,6 @@ type BucketKey = (Option<String>, Option<String>);
 #[derive(Debug)]
 pub(super) struct Mutations {
     windows: Windows,
-    limits: Limits,
     buckets: BTreeMap<BucketKey, TokenBucket>,
 }
 
@@ -37,19 +36,19 @@ pub(super) struct Allowance {
 
 impl Mutations {
     pub(super) fn new(windows: Windows) -> Self {
-        Self { windows, limits: Limits::default(), buckets: BTreeMap::new() }
-    }
-
-    /// Goes by other quotas from now on.
-    pub(super) fn set(&mut self, limits: Limits) {
-        self.limits = limits;
+        Self { windows, buckets: BTreeMap::new() }
     }
 
     /// What a request of this client may change; give it back with [`settle`](Self::settle).
-    pub(super) fn allow(&mut self, requester: Option<&Requester>, now: MonoTime) -> Allowance {
+    pub(super) fn allow(
+        &mut self,
+        quotas: &QuotaTable,
+        requester: Option<&Requester>,
+        now: MonoTime,
+    ) -> Allowance {
         let bucket = requester.and_then(|by| {
             let key = QuotaKey::ControllerMutationRate;
-            let limit = self.limits.of_client(key, &by.user, &by.client_id)?;
+            let limit = Limit::of(quotas, key, &by.user, &by.client_id)?;
             let of = (limit.user, limit.client_id);
             let bucket = self.buckets.remove(&of).unwrap_or_default();
             Some((of, bucket, limit.bound))

@@ -64,21 +64,29 @@ impl Limits {
         self.ips.get(&ip).copied().or(self.ip_default)
     }
 
+    /// The quota that counts for a client; see [`Limit::of`].
+    #[must_use]
+    pub fn of_client(&self, key: QuotaKey, user: &str, client_id: &str) -> Option<Limit> {
+        Limit::of(&self.table, key, user, client_id)
+    }
+}
+
+impl Limit {
     /// The quota that counts for a client: that of the most specific entity. A client without a
     /// client id has none by client id, not even the default one.
     #[must_use]
-    pub fn of_client(&self, key: QuotaKey, user: &str, client_id: &str) -> Option<Limit> {
+    pub fn of(table: &QuotaTable, key: QuotaKey, user: &str, client_id: &str) -> Option<Self> {
         use QuotaEntity::{Client, User, UserClient};
         use QuotaName::Default as Any;
         let named = |name: &str| QuotaName::Named(name.to_owned());
         let (this_user, this_client) = (|| named(user), || named(client_id));
-        let by_both = Limit {
+        let by_both = Self {
             user: Some(user.to_owned()),
             client_id: Some(client_id.to_owned()),
             bound: f64::INFINITY,
         };
-        let by_user = Limit { client_id: None, ..by_both.clone() };
-        let by_client = Limit { user: None, ..by_both.clone() };
+        let by_user = Self { client_id: None, ..by_both.clone() };
+        let by_client = Self { user: None, ..by_both.clone() };
         let ranks = [
             (UserClient(this_user(), this_client()), &by_both),
             (UserClient(this_user(), Any), &by_both),
@@ -93,8 +101,8 @@ impl Limits {
             if client_id.is_empty() && !matches!(entity, User(_)) {
                 return None;
             }
-            let value = self.table.get(entity)?.values.get(&key)?;
-            Some(Limit { bound: value.value(), ..(*shared).clone() })
+            let value = table.get(entity)?.values.get(&key)?;
+            Some(Self { bound: value.value(), ..(*shared).clone() })
         })
     }
 }
