@@ -2,8 +2,9 @@
 //!
 //! Tells who keeps the metadata log, and how far each has it. This node alone does.
 //! v1 timestamps · v2 texts, directories, where voters are reached
-//! Not done: directories. Voters have them where voters can be added (KIP-853); this quorum is as
-//! it was configured, and tells of none, as Kafka's does then.
+//! Directories are those of voters that can be added (KIP-853); this quorum is as it was configured
+//! (`kraft.version` 0), and tells of none, as Kafka's does then.
+//! Not done: nothing.
 
 use super::answer::{Answer, Ask};
 use super::texts::NOT_HOSTED;
@@ -159,6 +160,7 @@ mod tests {
             assert_eq!((told.leader_id.0, told.high_watermark), (4, 7));
             assert_eq!((told.current_voters.len(), told.observers.len()), (1, 0));
             assert_eq!(told.current_voters[0].log_end_offset, 9);
+            assert!(told.current_voters[0].replica_directory_id.is_nil());
             assert!(encode_response(1, version, &answer).is_ok(), "version {version}");
         }
     }
