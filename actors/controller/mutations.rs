@@ -11,9 +11,9 @@ use crate::types::MonoTime;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// Buckets that are kept: a client chooses its client id, so there may be any number. Past it full
-/// ones go, and where that is not enough all of them.
-const BUCKETS_MAX: usize = 10_000;
+/// Buckets that are kept: a client chooses its client id, of up to 32 KiB, so there may be any number.
+/// Past it full ones go, and where that is not enough all of them.
+const BUCKETS_MAX: usize = 1_000;
 
 type BucketKey = (Option<String>, Option<String>);
 

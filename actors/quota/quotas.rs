@@ -10,9 +10,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// Meters that are kept for clients without a connection: a client chooses its client id, so there
-/// may be any number. Past it those that nobody uses go.
-const METERS_MAX: usize = 10_000;
+/// Memory of meters for clients without a connection: a client chooses its client id, so there may be
+/// any number, of any length. Past it those that nobody uses go.
+const METERS_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// What a meter takes beside its names.
+const METER_BYTES: usize = 512;
+/// The longest client id that a connection remembers; the quotas of others are looked up each time.
+const CLIENT_ID_KEPT_MAX: usize = 256;
 
 /// Nobody has a quota.
 const NONE: u64 = 0;
@@ -90,6 +94,16 @@ struct Shared {
     changes: u64,
     limits: Arc<Limits>,
     meters: BTreeMap<MeterKey, Arc<Meter>>,
+    meter_bytes: usize,
+    /// Meters that are used at the moment are kept beyond the bound: only when there is so much more
+    /// of them it is worth a look for others.
+    forget_at: usize,
+}
+
+/// What an entry of the table of meters takes.
+fn bytes_of((_, user, client_id): &MeterKey) -> usize {
+    let length = |name: &Option<String>| name.as_ref().map_or(0, String::len);
+    METER_BYTES + length(user) + length(client_id)
 }
 
 impl Quotas {
@@ -152,10 +166,11 @@ impl Quotas {
             let limit = limits.of_client(key, user, client_id)?;
             Some(self.metered(&mut shared, key, limit, now))
         };
+        let is_kept = client_id.len() <= CLIENT_ID_KEPT_MAX;
         *known = ClientQuotas {
-            generation,
+            generation: if is_kept { generation } else { NONE },
             user: user.to_owned(),
-            client_id: client_id.to_owned(),
+            client_id: if is_kept { client_id.to_owned() } else { String::new() },
             produce: of(QuotaKey::ProducerByteRate),
             fetch: of(QuotaKey::ConsumerByteRate),
             request: of(QuotaKey::RequestPercentage),
@@ -171,23 +186,32 @@ impl Quotas {
     ) -> MeteredBy {
         let Limit { user, client_id, bound } = limit;
         let of = (key, user, client_id);
-        if shared.meters.len() >= METERS_MAX && !shared.meters.contains_key(&of) {
-            self.forget_some(&mut shared.meters, now);
-        }
-        let meter = shared.meters.entry(of).or_default().clone();
+        let meter = if let Some(meter) = shared.meters.get(&of) {
+            meter.clone()
+        } else {
+            if shared.meter_bytes >= shared.forget_at.max(METERS_BYTES_MAX) {
+                self.forget_some(shared, now);
+            }
+            shared.meter_bytes += bytes_of(&of);
+            shared.meters.entry(of).or_default().clone()
+        };
         MeteredBy { meter, bound, windows: self.windows }
     }
 
     /// Forgets meters that show nothing; where that is not enough, all that no connection uses.
-    fn forget_some(&self, meters: &mut BTreeMap<MeterKey, Arc<Meter>>, now: MonoTime) {
+    fn forget_some(&self, shared: &mut Shared, now: MonoTime) {
         let is_used = |meter: &Arc<Meter>| Arc::strong_count(meter) > 1;
-        meters.retain(|_, meter| {
+        let taken = |shared: &Shared| shared.meters.keys().map(bytes_of).sum();
+        shared.meters.retain(|_, meter| {
             let rate = meter.0.lock().unwrap_or_else(PoisonError::into_inner);
             is_used(meter) || !rate.is_idle(self.windows, now)
         });
-        if meters.len() >= METERS_MAX {
-            meters.retain(|_, meter| is_used(meter));
+        shared.meter_bytes = taken(shared);
+        if shared.meter_bytes >= METERS_BYTES_MAX {
+            shared.meters.retain(|_, meter| is_used(meter));
+            shared.meter_bytes = taken(shared);
         }
+        shared.forget_at = shared.meter_bytes.saturating_mul(2);
     }
 }
 
@@ -264,13 +288,34 @@ mod tests {
         let held = produce(&quotas, "held").unwrap();
         assert_eq!(held.record(200.0, START), Duration::from_secs(10));
 
-        for number in 0..METERS_MAX + 10 {
-            let pause = produce(&quotas, &number.to_string()).unwrap().record(1.0, START);
+        for number in 0..3 * METERS_BYTES_MAX / 30_000 {
+            let client_id = format!("{number:030000}");
+            let pause = produce(&quotas, &client_id).unwrap().record(1.0, START);
             assert_eq!(pause, Duration::ZERO);
         }
 
-        let meters = quotas.shared.lock().unwrap().meters.len();
-        assert!(meters <= METERS_MAX, "{meters}");
+        let shared = quotas.shared.lock().unwrap();
+        let bytes: usize = shared.meters.keys().map(bytes_of).sum();
+        assert_eq!(bytes, shared.meter_bytes);
+        assert!(bytes <= METERS_BYTES_MAX + 40_000, "{bytes}");
+        drop(shared);
         assert!(produce(&quotas, "held").unwrap().record(0.0, START) > Duration::ZERO);
+    }
+
+    #[test]
+    fn a_connection_does_not_remember_an_id_without_end_and_its_quota_counts_all_the_same() {
+        let quotas = Quotas::new(WINDOWS);
+        quotas.publish(&default_client(10.0));
+        let mut known = ClientQuotas::default();
+        let client_id = "x".repeat(30_000);
+
+        for pause in [0, 10] {
+            quotas.refresh(&mut known, "u", &client_id, START);
+            assert!(known.client_id.is_empty());
+            let told = known.produce.as_ref().unwrap().record(100.0, START);
+            assert_eq!(told, Duration::from_secs(pause));
+        }
+        quotas.refresh(&mut known, "u", "", START);
+        assert!(known.produce.is_none(), "the quotas of the long id are not those of none");
     }
 }
