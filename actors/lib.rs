@@ -2,7 +2,7 @@
 //!
 //! Folders stand in layers; each uses only those below it, news travels up as messages:
 //! connection → dispatch → group, controller → registry → partition → quota → runtime → storage →
-//! wire → machine → types. `tests/tidy` holds the table.
+//! wire → machine → sasl → types. `tests/tidy` holds the table.
 
 pub mod connection;
 pub mod controller;
@@ -13,6 +13,7 @@ pub mod partition;
 pub mod quota;
 pub mod registry;
 pub mod runtime;
+pub mod sasl;
 pub mod storage;
 pub mod types;
 pub mod wire;

@@ -4,6 +4,7 @@ pub mod admin;
 pub mod cli;
 mod connection_rate;
 mod declared;
+pub mod format;
 mod listener;
 pub mod logging;
 pub mod service;

@@ -4,10 +4,12 @@ use crate::connection_rate::{ConnectionRate, ConnectionRates};
 use actix::Addr;
 use actix_rt::ArbiterHandle;
 use ottla_actors::connection::{ConnectionActor, ConnectionLimits, Drain};
-use ottla_actors::dispatch::{Advertised, Broker};
+use ottla_actors::dispatch::{Advertised, Broker, Via};
 use ottla_actors::registry::MetadataImage;
 use ottla_actors::runtime::{Reply, Seldom, start_on};
-use ottla_actors::types::{BrokerSettings, Endpoint, Listener, Metrics, MonoTime, ThrottleReason};
+use ottla_actors::types::{
+    BrokerSettings, Endpoint, Listener, Metrics, MonoTime, SecurityProtocol, ThrottleReason,
+};
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -93,7 +95,7 @@ const RATE_SETTING: &str = "max.connection.creation.rate";
 
 /// Where the connections of one listener come in.
 struct Entrance {
-    advertised: Advertised,
+    via: Via,
     rate: ConnectionRate,
     rate_setting: String,
 }
@@ -153,7 +155,7 @@ impl Connections {
                         continue;
                     }
                     self.record(&entrance);
-                    self.start(socket, peer, &entrance.advertised);
+                    self.start(socket, peer, &entrance.via);
                 }
                 Err(error) => {
                     let now = self.broker.clock.mono();
@@ -172,8 +174,12 @@ impl Connections {
             Some(Endpoint { host, port }) => Advertised::Configured { host, port },
             None => Advertised::AsConnected,
         };
+        let sasl = match listener.protocol {
+            SecurityProtocol::Plaintext => None,
+            SecurityProtocol::SaslPlaintext => Some(Arc::from(listener.name.as_str())),
+        };
         Entrance {
-            advertised,
+            via: Via { advertised, sasl },
             rate: ConnectionRate::new(self.broker.quotas.windows()),
             rate_setting: format!("listener.name.{name}.{RATE_SETTING}"),
         }
@@ -267,7 +273,7 @@ impl Connections {
         (count("max.connections"), of_ip.unwrap_or_else(|| count("max.connections.per.ip")))
     }
 
-    fn start(&self, socket: TcpStream, peer: SocketAddr, advertised: &Advertised) {
+    fn start(&self, socket: TcpStream, peer: SocketAddr, via: &Via) {
         let ip = peer.ip().to_canonical();
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let of_ip = open.per_ip.get(&ip).copied().unwrap_or(0);
@@ -306,12 +312,12 @@ impl Connections {
         metrics.connection.opened.one();
         let guard = Guard { id, ip, load: load.clone(), open: self.open.clone(), metrics };
         let (broker, limits) = (self.broker.clone(), self.limits.clone());
-        let advertised = advertised.clone();
+        let via = via.clone();
         let address = start_on(arbiter, move |_| {
             // Fails only where the runtime is gone, and then the connection cannot matter.
             #[expect(clippy::expect_used, reason = "a registered socket moves between runtimes")]
             let socket = TcpStream::from_std(socket).expect("a runtime that takes sockets");
-            ConnectionActor::new(socket, broker, limits, advertised, (local, peer), Box::new(guard))
+            ConnectionActor::new(socket, broker, limits, via, (local, peer), Box::new(guard))
         });
         open.connections.insert(id, address);
     }

@@ -84,16 +84,6 @@ pub fn data_folder(settings: &Settings) -> PathBuf {
     settings.broker.data_dir.clone()
 }
 
-/// Makes the data folder of these settings, as the first start would.
-///
-/// # Errors
-/// The folder cannot be made, is in use, or belongs to another cluster or node.
-pub fn format(settings: &Settings) -> Result<(), StartError> {
-    let options = storage_options(&settings.broker, Clock::start(), Arc::default());
-    Storage::open(options).map_err(StartError::Data)?.close();
-    Ok(())
-}
-
 /// Runs the broker until SIGTERM or SIGINT; a second one ends the process at once.
 ///
 /// # Errors
@@ -290,15 +280,7 @@ fn start_controller(
     rules: SettingsRules,
     (groups, registry, quotas): (&Groups, &Arc<Registry>, &Arc<Quotas>),
 ) -> ControllerHandle {
-    let controller_settings = ControllerSettings {
-        num_partitions: settings.num_partitions,
-        default_replication_factor: settings.default_replication_factor,
-        delete_topic_enable: settings.delete_topic_enable,
-        quota_windows: windows(
-            settings.controller_quota_window_num,
-            settings.controller_quota_window_size_seconds,
-        ),
-    };
+    let controller_settings = controller_settings(settings);
     let watcher = GroupTopics {
         groups: groups.clone(),
         storage: storage.clone(),
@@ -313,6 +295,19 @@ fn start_controller(
         log: Box::new(MetadataLog::new(log, controller)),
         publisher: Box::new(publisher),
     })
+}
+
+/// What the controller decides by.
+pub(crate) fn controller_settings(settings: &BrokerSettings) -> ControllerSettings {
+    ControllerSettings {
+        num_partitions: settings.num_partitions,
+        default_replication_factor: settings.default_replication_factor,
+        delete_topic_enable: settings.delete_topic_enable,
+        quota_windows: windows(
+            settings.controller_quota_window_num,
+            settings.controller_quota_window_size_seconds,
+        ),
+    }
 }
 
 /// Tells the groups of topics that matter to them.
@@ -339,7 +334,7 @@ impl TopicWatcher for GroupTopics {
 }
 
 /// The metadata log is kept whole, and forced before anything in it counts.
-fn metadata_policy() -> LogPolicy {
+pub(crate) fn metadata_policy() -> LogPolicy {
     LogPolicy { retention_ms: None, retention_bytes: None, delete: false, ..LogPolicy::default() }
 }
 
@@ -383,7 +378,7 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-fn storage_options(
+pub(crate) fn storage_options(
     settings: &BrokerSettings,
     clock: Clock,
     metrics: Arc<Metrics>,

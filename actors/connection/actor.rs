@@ -8,11 +8,10 @@ use super::memory::{RequestMemory, Room};
 use super::mute::Mute;
 use super::outbound::Outbound;
 use crate::dispatch::{
-    self, Advertised, Answered, Broker, Closed, Kind, Pending, Polled, Session, kind_of,
+    self, Answered, Broker, Closed, Frames, Kind, Pending, Polled, Session, Via, key_of, kind_of,
 };
 use crate::runtime::{Alarm, DrainedHook, OnDrained, Reply};
 use crate::types::{ApiMetrics, BlockReason, CloseReason, MonoTime};
-use crate::wire::RequestHead;
 use actix::prelude::*;
 use actix_rt::ArbiterHandle;
 use bytes::Bytes;
@@ -116,18 +115,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> ConnectionActor<S> {
         socket: S,
         broker: Arc<Broker>,
         limits: ConnectionLimits,
-        advertised: Advertised,
+        via: Via,
         (local, peer): (SocketAddr, SocketAddr),
         guard: Box<dyn Any>,
     ) -> Self {
-        let inbound = Inbound::new(limits.memory.clone(), limits.frame_bytes_max);
+        let session = Session::new(via, local, peer, &broker.settings);
+        let mut inbound = Inbound::new(limits.memory.clone(), limits.frame_bytes_max);
+        inbound.expect(session.frames());
         let last_active = broker.clock.mono();
         let outbound = Outbound::new(broker.answers.share());
         let blocked = Blocked::new(broker.metrics().clone(), broker.clock);
         Self {
             socket,
             broker,
-            session: Session::new(advertised, local, peer),
+            session,
             pace: Pace::default(),
             limits,
             inbound,
@@ -187,7 +188,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> ConnectionActor<S> {
                 }
                 Poll::Ready(Err(error)) => {
                     if matches!(error, FrameError::Gone(_)) {
-                        log::debug!(client:% = self.session.client_host(), reason:% = error; "connection lost");
+                        log::debug!(client:% = self.session.client(), reason:% = error; "connection lost");
                         return Poll::Ready(());
                     }
                     self.note(CloseReason::Frame, &error);
@@ -224,6 +225,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> ConnectionActor<S> {
                         api.ended.one();
                     }
                     self.mute.begin(pause, self.broker.clock);
+                    if let Some(why) = self.session.refusal() {
+                        self.note(CloseReason::Authentication, &why);
+                        self.is_closing = true;
+                        return self.give_up();
+                    }
                 }
                 Poll::Ready(Err(closed)) => {
                     if let Some(front) = self.slots.front_mut() {
@@ -251,6 +257,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> ConnectionActor<S> {
                 let gone = |_| Closed(String::from("its request was given up"));
                 let Returned { session, answer, took } = returned.map_err(gone)?;
                 self.session = session;
+                self.inbound.expect(self.session.frames());
                 front.took = took;
                 answer
             })),
@@ -289,7 +296,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> ConnectionActor<S> {
     /// Whether the next frame may start behind what is open.
     fn may_start(&self) -> bool {
         let Some(next) = self.inbound.peek() else { return false };
-        let key = RequestHead::peek(&next.frame).map_or(-1, |(key, _, _)| key);
+        let key = key_of(&self.session, &next.frame);
         let is_behind = match self.slots.back() {
             None => true,
             Some(last) => kind_of(last.key) == Kind::Produce && kind_of(key) == Kind::Produce,
@@ -313,7 +320,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> ConnectionActor<S> {
 
     /// Starts a request; when that was done.
     fn start(&mut self, Incoming { frame, room }: Incoming) -> MonoTime {
-        let key = RequestHead::peek(&frame).map_or(-1, |(key, _, _)| key);
+        let key = key_of(&self.session, &frame);
         let begun = self.broker.clock.mono();
         if let Some(api) = self.broker.metrics().api(key) {
             count_request(api, &frame);
@@ -322,6 +329,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> ConnectionActor<S> {
         self.open_bytes += bytes;
         // Produce requests overlap, and what they take is the journal's.
         let is_long = kind_of(key) == Kind::Alone
+            // Who is not known yet shall not keep the lane from those who are.
+            && self.session.frames() == Frames::Requests
             && (self.pace.is_long(key, bytes)
                 || dispatch::is_broad(&self.broker, &self.session, &frame));
         let work = if is_long {
@@ -334,6 +343,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> ConnectionActor<S> {
         } else {
             self.work_on(frame)
         };
+        // What it was decides what may follow.
+        self.inbound.expect(self.session.frames());
         let started = self.broker.clock.mono();
         let took = started.since(begun);
         self.slots.push_back(Slot { key, begun, work, took, bytes, _room: room });
@@ -380,7 +391,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> ConnectionActor<S> {
     }
 
     fn note(&self, reason: CloseReason, why: &dyn fmt::Display) {
-        self.limits.closings.note(reason, &self.session.client_host(), why);
+        self.limits.closings.note(reason, &self.session.client(), why);
     }
 
     fn is_idle(&self) -> bool {
@@ -476,17 +487,5 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> OnDrained for ConnectionActor<
 impl<S> fmt::Debug for ConnectionActor<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ConnectionActor").field("session", &self.session).finish_non_exhaustive()
-    }
-}
-
-impl fmt::Display for FrameError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Short(size) => write!(f, "frame of {size} bytes"),
-            Self::Large { bytes, max } => {
-                write!(f, "frame of {bytes} bytes, more than the {max} that it may have")
-            }
-            Self::Gone(error) => write!(f, "{error}"),
-        }
     }
 }

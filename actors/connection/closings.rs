@@ -13,34 +13,41 @@ pub struct Closings {
     frame: Seldom,
     request: Seldom,
     slow: Seldom,
+    authentication: Seldom,
 }
 
 impl Closings {
     /// Nothing was closed yet.
     #[must_use]
     pub fn new(metrics: Arc<Metrics>, clock: Clock) -> Self {
-        let (frame, request, slow) = Default::default();
-        Self { metrics, clock, frame, request, slow }
+        let (frame, request, slow, authentication) = Default::default();
+        Self { metrics, clock, frame, request, slow, authentication }
     }
 
     /// A connection of `client` is ended.
-    pub(super) fn note(&self, reason: CloseReason, client: &str, why: &dyn fmt::Display) {
+    pub(super) fn note(
+        &self,
+        reason: CloseReason,
+        client: &dyn fmt::Display,
+        why: &dyn fmt::Display,
+    ) {
         self.metrics.connection.closed_by.of(reason).one();
         let seldom = match reason {
             CloseReason::Frame => &self.frame,
             CloseReason::Request => &self.request,
             CloseReason::Slow => &self.slow,
+            CloseReason::Authentication => &self.authentication,
             // What every client may do.
             CloseReason::Idle => {
-                log::debug!(client; "idle connection closed");
+                log::debug!(client:%; "idle connection closed");
                 return;
             }
         };
         match seldom.happened(self.clock.mono()) {
             Some(untold) => {
-                log::warn!(client, reason:% = why, others_before = untold; "connection closed");
+                log::warn!(client:%, reason:% = why, others_before = untold; "connection closed");
             }
-            None => log::debug!(client, reason:% = why; "connection closed"),
+            None => log::debug!(client:%, reason:% = why; "connection closed"),
         }
     }
 }

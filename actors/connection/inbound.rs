@@ -1,10 +1,12 @@
 //! From socket bytes to frames. A frame's size and kind are checked before its body is read.
 
 use super::memory::{OwnMemory, RequestMemory, Room, Turn};
+use crate::dispatch::Frames;
 use crate::wire::{RequestHead, frame_bytes_max};
 use bytes::{BufMut, Bytes, BytesMut};
 use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, ReadBuf};
@@ -43,6 +45,18 @@ pub(super) enum FrameError {
     Gone(std::io::Error),
 }
 
+impl fmt::Display for FrameError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Short(size) => write!(f, "frame of {size} bytes"),
+            Self::Large { bytes, max } => {
+                write!(f, "frame of {bytes} bytes, more than the {max} that it may have")
+            }
+            Self::Gone(error) => write!(f, "{error}"),
+        }
+    }
+}
+
 struct Body {
     bytes: BytesMut,
     /// Of the whole frame, still to come.
@@ -55,6 +69,7 @@ pub(super) struct Inbound {
     memory: RequestMemory,
     own: OwnMemory,
     frame_bytes_max: usize,
+    expected: Frames,
     head: [u8; HEAD_BYTES],
     head_bytes: usize,
     body: Option<Body>,
@@ -65,7 +80,7 @@ pub(super) struct Inbound {
     is_stalled: bool,
     /// Its place among those that wait.
     turn: Option<Turn>,
-    /// Bytes that were read behind such a front.
+    /// Bytes that were read behind such a front, or behind a frame that decides what they are.
     unread: BytesMut,
     ready: VecDeque<Incoming>,
 }
@@ -77,6 +92,7 @@ impl Inbound {
             own: OwnMemory::default(),
             bodies: 0,
             frame_bytes_max,
+            expected: Frames::Requests,
             head: [0; HEAD_BYTES],
             head_bytes: 0,
             body: None,
@@ -86,6 +102,11 @@ impl Inbound {
             unread: BytesMut::new(),
             ready: VecDeque::new(),
         }
+    }
+
+    /// What the frames are that have not begun yet.
+    pub(super) const fn expect(&mut self, frames: Frames) {
+        self.expected = frames;
     }
 
     /// The next whole frame.
@@ -126,6 +147,8 @@ impl Inbound {
                 return Poll::Pending;
             }
             self.is_stalled = false;
+        }
+        if !self.unread.is_empty() {
             let unread = self.unread.split().freeze();
             self.feed(&unread, cx)?;
             return Poll::Ready(Ok(()));
@@ -155,6 +178,10 @@ impl Inbound {
 
     fn feed(&mut self, mut bytes: &[u8], cx: &Context<'_>) -> Result<(), FrameError> {
         while !bytes.is_empty() {
+            if self.expected != Frames::Requests && !self.ready.is_empty() {
+                self.unread.extend_from_slice(bytes);
+                return Ok(());
+            }
             if let Some(body) = &mut self.body {
                 let (mine, rest) = bytes.split_at(body.missing.min(bytes.len()));
                 body.bytes.extend_from_slice(mine);
@@ -171,8 +198,8 @@ impl Inbound {
             }
             self.head_bytes += mine.len();
             bytes = rest;
-            self.head_wanted()?;
-            if self.head_bytes == HEAD_BYTES && !self.begin_body(cx)? {
+            let is_there = self.head_bytes == self.head_wanted()?;
+            if is_there && self.head_bytes >= SIZE_BYTES && !self.begin_body(cx)? {
                 self.is_stalled = true;
                 self.unread.extend_from_slice(bytes);
                 return Ok(());
@@ -187,12 +214,16 @@ impl Inbound {
             return Ok(SIZE_BYTES);
         }
         let size = self.size();
-        // A request has at least key, version and correlation id.
+        let (least, most) = match self.expected {
+            // A request has at least key, version and correlation id.
+            Frames::Requests => (HEAD_BYTES - SIZE_BYTES, self.frame_bytes_max),
+            Frames::Authenticating(most) => (HEAD_BYTES - SIZE_BYTES, most),
+            Frames::Tokens(most) => (0, most),
+        };
+        let max = most.min(self.frame_bytes_max);
         match usize::try_from(size) {
-            Ok(bytes) if bytes > self.frame_bytes_max => {
-                Err(FrameError::Large { bytes, max: self.frame_bytes_max })
-            }
-            Ok(bytes) if bytes >= HEAD_BYTES - SIZE_BYTES => Ok(HEAD_BYTES),
+            Ok(bytes) if bytes > max => Err(FrameError::Large { bytes, max }),
+            Ok(bytes) if bytes >= least => Ok(SIZE_BYTES + least),
             _ => Err(FrameError::Short(size)),
         }
     }
@@ -206,11 +237,13 @@ impl Inbound {
     fn begin_body(&mut self, cx: &Context<'_>) -> Result<bool, FrameError> {
         let size = self.size();
         let bytes = usize::try_from(size).map_err(|_| FrameError::Short(size))?;
-        let front = self.head.get(SIZE_BYTES..).unwrap_or_default();
-        let (api_key, _, _) = RequestHead::peek(front).ok_or(FrameError::Short(size))?;
-        let max = frame_bytes_max(api_key, true, self.frame_bytes_max);
-        if bytes > max {
-            return Err(FrameError::Large { bytes, max });
+        let front = self.head.get(SIZE_BYTES..self.head_bytes).unwrap_or_default();
+        if self.expected == Frames::Requests {
+            let (api_key, _, _) = RequestHead::peek(front).ok_or(FrameError::Short(size))?;
+            let max = frame_bytes_max(api_key, self.frame_bytes_max);
+            if bytes > max {
+                return Err(FrameError::Large { bytes, max });
+            }
         }
         let (memory, turn) = (&self.memory, &mut self.turn);
         let shared = || memory.take(bytes, turn, cx.waker()).map(Room::Shared);

@@ -2,6 +2,7 @@
 
 use super::inbound::{FrameError, Inbound};
 use super::memory::RequestMemory;
+use crate::dispatch::Frames;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use tokio::io::{AsyncRead, ReadBuf};
@@ -138,4 +139,61 @@ fn small_frames_count_once_a_connection_has_many_of_them() {
     assert_eq!((open.len(), memory.used()), (10, 8 * (small.len() - 4)));
     drop(open);
     assert_eq!(memory.used(), 0);
+}
+
+/// A token: its size, and that many bytes.
+fn token(bytes: usize) -> Vec<u8> {
+    [&u32::try_from(bytes).unwrap().to_be_bytes()[..], &vec![7; bytes]].concat()
+}
+
+#[test]
+fn before_a_client_is_known_its_frames_are_small_whatever_they_are_for() {
+    let read = |frames: Frames, stream: Vec<u8>| {
+        let mut inbound = Inbound::new(RequestMemory::new(MIB), MIB);
+        inbound.expect(frames);
+        read_all(&mut inbound, &mut Pieces(vec![stream])).map(|frames| frames.len())
+    };
+
+    assert_eq!(read(Frames::Authenticating(1000), frame(0, 992)).unwrap(), 1);
+    for (frames, stream) in [
+        (Frames::Authenticating(1000), frame(0, 993)),
+        (Frames::Authenticating(1000), token(7)),
+        (Frames::Tokens(1000), token(1001)),
+        (Frames::Tokens(2 * MIB), token(MIB + 1)),
+    ] {
+        assert!(read(frames, stream).is_err(), "{frames:?}");
+    }
+    assert_eq!(read(Frames::Tokens(1000), token(1000)).unwrap(), 1);
+}
+
+#[test]
+fn what_a_frame_is_follows_from_the_one_before_it_however_they_arrive() {
+    let parts = [frame(17, 5), token(0), token(3), token(30), frame(3, 2), frame(3, 9)];
+    let kinds = [
+        Frames::Authenticating(100),
+        Frames::Tokens(100),
+        Frames::Tokens(100),
+        Frames::Tokens(100),
+        Frames::Requests,
+        Frames::Requests,
+    ];
+    let stream = parts.concat();
+    for cut in 0..stream.len() {
+        let mut socket = Pieces(vec![stream[..cut].to_vec(), stream[cut..].to_vec()]);
+        socket.0.retain(|piece| !piece.is_empty());
+        let mut inbound = Inbound::new(RequestMemory::new(MIB), MIB);
+        inbound.expect(kinds[0]);
+
+        let mut read: Vec<Vec<u8>> = Vec::new();
+        while let Poll::Ready(outcome) = inbound.poll_read(&mut socket, &mut context()) {
+            outcome.unwrap();
+            while let Some(incoming) = inbound.pop() {
+                read.push(incoming.frame.to_vec());
+                inbound.expect(*kinds.get(read.len()).unwrap_or(&Frames::Requests));
+            }
+        }
+
+        let expected: Vec<Vec<u8>> = parts.iter().map(|part| part[4..].to_vec()).collect();
+        assert_eq!(read, expected, "cut at {cut}");
+    }
 }

@@ -1,5 +1,6 @@
 //! Why the controller refuses; the texts are Kafka's where Kafka has one.
 
+use super::scram::ScramError;
 use crate::types::{ErrorCode, NameError, TopicName, Uuid};
 use std::fmt;
 use std::sync::Arc;
@@ -28,6 +29,8 @@ pub enum ControllerError {
     Config(ConfigError),
     /// A level of a feature that cannot be.
     Feature(FeatureError),
+    /// Credentials that cannot be.
+    Scram(ScramError),
     /// Counts or replicas that cannot be.
     Placement(PlacementError),
     /// More partitions or records in one request than one batch may hold.
@@ -84,6 +87,7 @@ impl ControllerError {
             | Self::NameOfGivenId => ErrorCode::InvalidRequest,
             Self::Config(error) => error.code(),
             Self::Feature(_) => ErrorCode::InvalidUpdateVersion,
+            Self::Scram(error) => error.code(),
             Self::Placement(error) => error.code(),
             Self::TooLarge => ErrorCode::PolicyViolation,
             Self::UnknownTopic(_) | Self::NoTopic(_) | Self::NoPartition(..) => {
@@ -125,6 +129,7 @@ impl fmt::Display for ControllerError {
             }
             Self::Config(error) => error.fmt(f),
             Self::Feature(error) => error.fmt(f),
+            Self::Scram(error) => error.fmt(f),
             Self::Placement(error) => error.fmt(f),
             Self::NoTopic(name) => {
                 write!(f, "Unable to find a topic named {}.", TopicName::shown(name))

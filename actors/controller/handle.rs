@@ -5,9 +5,9 @@ use super::error::ControllerError;
 use super::ports::{ControllerParts, LogReport};
 use super::quota_error::QuotaError;
 use super::request::{
-    AlterConfigs, AlterQuotas, Answer, AskedEntity, ConfigsAltered, CreatePartitions, CreateTopics,
-    Declared, DeleteTopics, NewTopic, ProducerIdBlock, QuotaFilter, Reassignment, Request,
-    StartBroker, Started, TopicCreated, TopicDeleted, UpdateFeatures,
+    AlterConfigs, AlterQuotas, AlterScram, Answer, AskedEntity, ConfigsAltered, CreatePartitions,
+    CreateTopics, Declared, DeleteTopics, NewTopic, ProducerIdBlock, QuotaFilter, Reassignment,
+    Request, ScramAltered, StartBroker, Started, TopicCreated, TopicDeleted, UpdateFeatures,
 };
 use super::rules::ConfigResource;
 use crate::quota::{EntityQuotas, QuotaEntity};
@@ -135,6 +135,13 @@ impl ControllerHandle {
     pub fn alter_configs(&self, now: Now, request: AlterConfigs) -> Pending<Vec<ConfigsAltered>> {
         self.ask(now, Request::AlterConfigs(request), |answer| {
             if let Answer::ConfigsAltered(results) = answer { Some(Ok(results)) } else { None }
+        })
+    }
+
+    /// AlterUserScramCredentials; when the answer is there, the image has the credentials.
+    pub fn alter_scram(&self, now: Now, request: AlterScram) -> Pending<Vec<ScramAltered>> {
+        self.ask(now, Request::AlterScram(request), |answer| {
+            if let Answer::ScramAltered(results) = answer { Some(Ok(results)) } else { None }
         })
     }
 

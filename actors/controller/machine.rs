@@ -7,7 +7,7 @@ use super::records::{BrokerRecord, ConfigRecord, ProducerIdsRecord, Record};
 use super::request::{Answer, ProducerIdBlock, Request, Requester, StartBroker, Started};
 use super::rules::{ConfigResource, ConfigRules};
 use super::state::ClusterState;
-use super::{configs, features, quotas, reassignments, topics};
+use super::{configs, features, quotas, reassignments, scram, topics};
 use crate::machine::{Decision, ReplicatedMachine};
 use crate::quota::Windows;
 use crate::types::{MonoTime, Now, ProducerId};
@@ -181,6 +181,7 @@ impl ReplicatedMachine for ControllerMachine {
             }
             Request::AlterConfigs(alter) => configs::alter(self, alter),
             Request::UpdateFeatures(update) => features::update(self, update),
+            Request::AlterScram(alter) => scram::alter(self, alter),
             Request::ConfigsOf(resource) => Decision {
                 records: Vec::new(),
                 answer: Answer::Configs(self.state.configs_of(&resource)),

@@ -152,7 +152,7 @@ fn news_of_a_deletion_name_what_is_gone() {
 }
 
 #[test]
-fn the_whole_image_names_every_topic_and_config() {
+fn the_whole_image_names_every_topic_config_and_user() {
     let mut cluster = Cluster::of(1);
     cluster.with_topic("a", 1);
     cluster.with_topic("b", 1);
@@ -160,11 +160,8 @@ fn the_whole_image_names_every_topic_and_config() {
     let image = cluster.state().complete();
 
     assert!(image.complete);
-    assert_eq!(
-        image.changes.len(),
-        5,
-        "features, the cluster's defaults, quotas, two topics: {image:?}"
-    );
+    let named = "features, the cluster's defaults, quotas, two topics, users";
+    assert_eq!(image.changes.len(), 6, "{named}: {image:?}");
 }
 
 #[test]

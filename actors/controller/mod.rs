@@ -1,4 +1,5 @@
-//! The controller: topics, configs, quotas, producer ids and broker starts, as the fold of one log.
+//! The controller: topics, configs, quotas, users, producer ids and broker starts, as the fold of
+//! one log.
 //!
 //! Owns the metadata log ([`LogId::METADATA`](crate::types::LogId::METADATA)). Promises: a request
 //! is decided against everything decided before it; its records are one batch, so it happens whole
@@ -7,7 +8,7 @@
 //! quorum later.
 //!
 //! The way of a request: [`ControllerHandle`] → `actor` (mailbox) → `machine` (`topics`, `configs`,
-//! `quotas` decide) → records → log → replay → flushed → [`Publisher`] → answer.
+//! `quotas`, `scram` decide) → records → log → replay → flushed → [`Publisher`] → answer.
 //!
 //! Deliberately absent: disks (the log is handed in), the image that everyone reads (its owner is
 //! told what changed), wire formats, clocks, random numbers.
@@ -31,6 +32,8 @@ mod records;
 mod report;
 mod request;
 mod rules;
+mod scram;
+mod scram_record;
 mod settings_rules;
 mod state;
 mod topics;
@@ -45,6 +48,8 @@ mod machine_test;
 mod quotas_test;
 #[cfg(test)]
 mod records_test;
+#[cfg(test)]
+mod scram_test;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -65,12 +70,14 @@ pub use records::{
     Record, RecordError, RemoveTopicRecord, TopicRecord, decode_batch, encode_batch,
 };
 pub use request::{
-    AlterConfigs, AlterQuotas, Answer, AskedEntity, ConfigChange, ConfigOperation, ConfigsAltered,
-    CreatePartitions, CreateTopics, Declared, DeleteTopics, FeatureUpdate, MorePartitions,
-    NewTopic, ProducerIdBlock, QuotaAlteration, QuotaComponent, QuotaFilter, Reassignment, Request,
-    Requester, ResourceAlteration, StartBroker, Started, TopicCreated, TopicDeleted, TopicRef,
-    UpdateFeatures,
+    AlterConfigs, AlterQuotas, AlterScram, Answer, AskedEntity, ConfigChange, ConfigOperation,
+    ConfigsAltered, CreatePartitions, CreateTopics, Declared, DeleteTopics, FeatureUpdate,
+    MorePartitions, NewTopic, ProducerIdBlock, QuotaAlteration, QuotaComponent, QuotaFilter,
+    Reassignment, Request, Requester, ResourceAlteration, ScramAltered, ScramDeletion,
+    ScramUpsertion, StartBroker, Started, TopicCreated, TopicDeleted, TopicRef, UpdateFeatures,
 };
 pub use rules::{ConfigResource, ConfigRules, ResourceKind};
+pub use scram::ScramError;
+pub use scram_record::ScramRecord;
 pub use settings_rules::SettingsRules;
 pub use state::{BrokerState, Change, ClusterState, ImageDelta, PartitionState, TopicState};

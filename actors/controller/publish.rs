@@ -63,7 +63,8 @@ impl RegistryPublisher {
             | Change::Features(_)
             | Change::BrokerConfigs(..)
             | Change::GroupConfigs(..)
-            | Change::Quotas(_) => None,
+            | Change::Quotas(_)
+            | Change::Scram(_) => None,
         });
         let named: BTreeSet<Uuid> = named.collect();
         for id in self.writer.topics() {
@@ -104,6 +105,7 @@ impl Publisher for RegistryPublisher {
                 Change::Quotas(table) => self.quotas.publish(&table),
                 // Groups read theirs when a protocol that has any is there.
                 Change::GroupConfigs(..) => {}
+                Change::Scram(users) => self.writer.set_scram(users),
             }
         }
         self.writer.show(log_end);

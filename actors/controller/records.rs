@@ -16,6 +16,7 @@
 //! use; it is read whole at the start, and kept small by nothing else yet.
 
 use super::rules::{ConfigResource, ResourceKind};
+use super::scram_record::{ScramRecord, read_stored, stored};
 use super::state::PartitionState;
 use crate::quota::{QuotaEntity, QuotaKey, QuotaName, QuotaValue};
 use crate::types::{LeaderEpoch, NameError, NodeId, Timestamp, TopicName, Uuid};
@@ -42,6 +43,8 @@ pub enum Record {
     Config(ConfigRecord),
     /// A client quota is set or unset.
     Quota(QuotaRecord),
+    /// A SCRAM user's credential for a mechanism is set or unset.
+    Scram(ScramRecord),
     /// Producer ids below `next` belong to somebody.
     ProducerIds(ProducerIdsRecord),
 }
@@ -153,6 +156,8 @@ pub enum RecordError {
     Resource(i8),
     /// A quota of nobody, or of a key that is not known.
     Quota(String),
+    /// A SCRAM mechanism that is not known.
+    Mechanism(i8),
 }
 
 impl fmt::Display for RecordError {
@@ -170,6 +175,7 @@ impl fmt::Display for RecordError {
             Self::Name(error) => write!(f, "metadata record has a bad name: {error}"),
             Self::Resource(raw) => write!(f, "metadata record has config resource type {raw}"),
             Self::Quota(reason) => write!(f, "metadata record has a bad quota: {reason}"),
+            Self::Mechanism(raw) => write!(f, "metadata record has SCRAM mechanism {raw}"),
         }
     }
 }
@@ -185,6 +191,7 @@ mod kind {
     pub(super) const PARTITION: u16 = 8;
     pub(super) const CONFIG: u16 = 9;
     pub(super) const QUOTA: u16 = 10;
+    pub(super) const SCRAM: u16 = 13;
     pub(super) const PRODUCER_IDS: u16 = 15;
 }
 
@@ -286,6 +293,7 @@ fn encode(record: &Record) -> Vec<u8> {
         Record::Partition(record) => frame(kind::PARTITION, &stored_partition(record)),
         Record::Config(record) => frame(kind::CONFIG, &stored_config(record)),
         Record::Quota(record) => frame(kind::QUOTA, &stored_quota(record)),
+        Record::Scram(record) => frame(kind::SCRAM, &stored(record)),
         Record::ProducerIds(ProducerIdsRecord { next }) => {
             frame(kind::PRODUCER_IDS, &StoredProducerIds1 { next: *next })
         }
@@ -379,6 +387,7 @@ fn decode(value: &[u8]) -> Result<Record, RecordError> {
         kind::PARTITION => Ok(Record::Partition(read_partition(read(kind, body)?))),
         kind::CONFIG => Ok(Record::Config(read_config(read(kind, body)?)?)),
         kind::QUOTA => Ok(Record::Quota(read_quota(read(kind, body)?)?)),
+        kind::SCRAM => Ok(Record::Scram(read_stored(read(kind, body)?)?)),
         kind::PRODUCER_IDS => {
             let StoredProducerIds1 { next } = read(kind, body)?;
             Ok(Record::ProducerIds(ProducerIdsRecord { next }))

@@ -3,7 +3,8 @@
 use super::testing::nodes;
 use super::*;
 use crate::quota::{QuotaEntity, QuotaKey, QuotaName, QuotaValue};
-use crate::types::{LeaderEpoch, NodeId, Timestamp, TopicName, Uuid};
+use crate::sasl::ScramCredential;
+use crate::types::{LeaderEpoch, NodeId, ScramMechanism, Timestamp, TopicName, Uuid};
 use crate::wire::{BatchBuilder, BatchHeader};
 
 fn one_of_each() -> Vec<Record> {
@@ -33,6 +34,21 @@ fn one_of_each() -> Vec<Record> {
         config(ConfigResource::Broker(Some(NodeId(7))), Some("")),
         config(ConfigResource::Group("g".to_owned()), Some("x")),
         Record::ProducerIds(ProducerIdsRecord { next: 5000 }),
+        Record::Scram(ScramRecord {
+            user: "alice".to_owned(),
+            mechanism: ScramMechanism::Sha256,
+            credential: Some(ScramCredential {
+                salt: vec![1, 2],
+                iterations: 4096,
+                stored_key: vec![3],
+                server_key: vec![4, 5],
+            }),
+        }),
+        Record::Scram(ScramRecord {
+            user: "bob".to_owned(),
+            mechanism: ScramMechanism::Sha512,
+            credential: None,
+        }),
         Record::RemoveTopic(RemoveTopicRecord { id, name }),
         Record::Quota(QuotaRecord {
             entity: QuotaEntity::UserClient(QuotaName::Named("u".to_owned()), QuotaName::Default),
@@ -51,7 +67,7 @@ fn one_of_each() -> Vec<Record> {
 
 /// Values of [`one_of_each`] as the first release wrote them: a change of the code that changes
 /// one of these lines would not read the logs that are out there.
-const GOLDEN: [&str; 12] = [
+const GOLDEN: [&str; 14] = [
     "00010001 0d 67726f75702e76657273696f6e 02",
     "00020001 02 06 01 02 7231",
     "00060001 fe ffeeddccbbaa99887766554433221100 06 6f7264657273",
@@ -61,6 +77,8 @@ const GOLDEN: [&str; 12] = [
     "00090001 04 01 37 0c 726574656e74696f6e2e6d73 01 00",
     "00090001 20 01 67 0c 726574656e74696f6e2e6d73 01 01 78",
     "000f0001 fb 1027",
+    "000d0001 05 616c696365 01 01 02 0102 fb 0010 01 03 02 0405",
+    "000d0001 03 626f62 02 00",
     "00070001 fe ffeeddccbbaa99887766554433221100 06 6f7264657273",
     "000a0001 010101 75 0100 00 00 12 70726f64756365725f627974655f72617465 01 0000000000009040",
     "000a0001 00 00 010101 68 01 08 31302e302e302e31 18 636f6e6e656374696f6e5f6372656174696f6e5f72617465 00",
@@ -98,7 +116,7 @@ fn records_of_the_first_release_are_read() {
 fn one_decision_is_one_batch_with_an_offset_for_each_record() {
     let header = BatchHeader::parse(&encode_batch(&one_of_each(), Timestamp(7))).unwrap();
 
-    assert_eq!((header.record_count, header.last_offset_delta), (12, 11));
+    assert_eq!((header.record_count, header.last_offset_delta), (14, 13));
     assert_eq!((header.producer_id, header.attributes), (-1, 0));
 }
 

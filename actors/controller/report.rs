@@ -1,7 +1,7 @@
 //! What the broker's log says of changes.
 
 use super::error::ControllerError;
-use super::request::{Answer, ConfigsAltered, Declared, TopicCreated, TopicDeleted};
+use super::request::{Answer, ConfigsAltered, Declared, ScramAltered, TopicCreated, TopicDeleted};
 
 /// Says what has changed: called for answers whose records are on disk.
 pub(super) fn report(answer: &Answer) {
@@ -24,6 +24,7 @@ pub(super) fn report(answer: &Answer) {
             }
         }
         Answer::Throttled(answer, _) => report(answer),
+        Answer::ScramAltered(results) => results.iter().for_each(scram),
         Answer::Started(_)
         | Answer::Quotas(_)
         | Answer::Reassigned(_)
@@ -67,5 +68,11 @@ fn deleted(topic: &TopicDeleted) {
 fn altered(resource: &ConfigsAltered) {
     if let Ok(changed) = &resource.result {
         log::info!(resource:? = changed; "configs changed");
+    }
+}
+
+fn scram(altered: &ScramAltered) {
+    if altered.result.is_ok() {
+        log::info!(user = altered.user.as_str(); "scram credential changed");
     }
 }

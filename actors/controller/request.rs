@@ -4,7 +4,7 @@ use super::error::ControllerError;
 use super::quota_error::QuotaError;
 use super::rules::ConfigResource;
 use crate::quota::{EntityQuotas, QuotaEntity};
-use crate::types::{NodeId, ProducerId, TopicName, Uuid};
+use crate::types::{NodeId, ProducerId, Secret, TopicName, Uuid};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::ops::Range;
@@ -30,6 +30,8 @@ pub enum Request {
     UpdateFeatures(UpdateFeatures),
     /// Change dynamic configs.
     AlterConfigs(AlterConfigs),
+    /// Change credentials of SCRAM users.
+    AlterScram(AlterScram),
     /// The dynamic configs of a resource.
     ConfigsOf(ConfigResource),
     /// Names of groups that have dynamic configs.
@@ -64,6 +66,8 @@ pub enum Answer {
     FeaturesUpdated(Result<(), ControllerError>),
     /// To [`Request::AlterConfigs`], in the request's order.
     ConfigsAltered(Vec<ConfigsAltered>),
+    /// To [`Request::AlterScram`]: one for each user, in the order of their names.
+    ScramAltered(Vec<ScramAltered>),
     /// To [`Request::ConfigsOf`]; empty if nothing is set.
     Configs(Arc<BTreeMap<String, String>>),
     /// To [`Request::ConfiguredGroups`].
@@ -399,6 +403,56 @@ pub struct QuotaComponent {
     pub match_type: i8,
     /// The name.
     pub name: Option<String>,
+}
+
+/// AlterUserScramCredentials (key 51).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AlterScram {
+    /// Credentials that shall go.
+    pub deletions: Vec<ScramDeletion>,
+    /// Credentials that shall be there.
+    pub upsertions: Vec<ScramUpsertion>,
+}
+
+impl AlterScram {
+    /// Names of the users that it is about.
+    pub fn users(&self) -> impl Iterator<Item = &str> {
+        let deleted = self.deletions.iter().map(|deletion| deletion.user.as_str());
+        deleted.chain(self.upsertions.iter().map(|upsertion| upsertion.user.as_str()))
+    }
+}
+
+/// A credential that shall go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScramDeletion {
+    /// Whose.
+    pub user: String,
+    /// Kafka's number of the mechanism.
+    pub mechanism: i8,
+}
+
+/// A credential that shall be there, in the place of the one that may be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScramUpsertion {
+    /// Whose.
+    pub user: String,
+    /// Kafka's number of the mechanism.
+    pub mechanism: i8,
+    /// Rounds of hashing.
+    pub iterations: i32,
+    /// What the password was salted with.
+    pub salt: Vec<u8>,
+    /// The password, salted and hashed.
+    pub salted_password: Secret,
+}
+
+/// What became of a user's credential.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScramAltered {
+    /// The user.
+    pub user: String,
+    /// Changed, or why not.
+    pub result: Result<(), ControllerError>,
 }
 
 /// Producer ids that belong to whoever asked, for ever.

@@ -12,7 +12,9 @@ use super::records::{
     Record, RemoveTopicRecord, TopicRecord,
 };
 use super::rules::ConfigResource;
+use super::scram_record::ScramRecord;
 use crate::quota::QuotaTable;
+use crate::sasl::ScramUsers;
 use crate::types::{LeaderEpoch, NodeId, TopicName, Uuid};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -67,6 +69,7 @@ pub struct ClusterState {
     // Of brokers and groups; those of topics stand with the topic.
     configs: BTreeMap<ConfigResource, Arc<BTreeMap<String, String>>>,
     quotas: Arc<QuotaTable>,
+    scram: Arc<ScramUsers>,
     next_producer_id: i64,
 }
 
@@ -100,6 +103,8 @@ pub enum Change {
     GroupConfigs(String, Arc<BTreeMap<String, String>>),
     /// All client quotas.
     Quotas(Arc<QuotaTable>),
+    /// All SCRAM users.
+    Scram(Arc<ScramUsers>),
 }
 
 impl ClusterState {
@@ -166,6 +171,12 @@ impl ClusterState {
         &self.quotas
     }
 
+    /// SCRAM users and their credentials.
+    #[must_use]
+    pub fn scram(&self) -> &ScramUsers {
+        &self.scram
+    }
+
     /// The first producer id that nobody has had.
     #[must_use]
     pub const fn next_producer_id(&self) -> i64 {
@@ -177,8 +188,11 @@ impl ClusterState {
     pub fn complete(&self) -> ImageDelta {
         let configs = self.configs.keys().filter_map(|resource| self.config_change(resource));
         let topics = self.topics.values().map(|topic| Change::Topic(Arc::clone(topic)));
-        let own =
-            [Change::Features(self.features.clone()), Change::Quotas(Arc::clone(&self.quotas))];
+        let own = [
+            Change::Features(self.features.clone()),
+            Change::Quotas(Arc::clone(&self.quotas)),
+            Change::Scram(Arc::clone(&self.scram)),
+        ];
         let changes = own.into_iter().chain(configs).chain(topics).collect();
         ImageDelta { complete: true, changes }
     }
@@ -202,6 +216,9 @@ impl ClusterState {
         if records.iter().any(|record| matches!(record, Record::Quota(_))) {
             changes.push(Change::Quotas(Arc::clone(&self.quotas)));
         }
+        if records.iter().any(|record| matches!(record, Record::Scram(_))) {
+            changes.push(Change::Scram(Arc::clone(&self.scram)));
+        }
         for record in records {
             match record {
                 Record::Feature(_) => features = true,
@@ -217,7 +234,7 @@ impl ClusterState {
                 }
                 // Leaders' epochs go up, in any topic.
                 Record::Broker(_) => topics.extend(self.names.keys().copied()),
-                Record::Quota(_) | Record::ProducerIds(_) => {}
+                Record::Quota(_) | Record::Scram(_) | Record::ProducerIds(_) => {}
             }
         }
         if features {
@@ -245,6 +262,7 @@ impl ClusterState {
             Record::Partition(record) => self.replay_partition(record),
             Record::Config(record) => self.replay_config(record),
             Record::Quota(record) => self.replay_quota(record),
+            Record::Scram(record) => self.replay_scram(record),
             Record::ProducerIds(ProducerIdsRecord { next }) => self.next_producer_id = *next,
         }
     }
@@ -254,6 +272,14 @@ impl ClusterState {
         match level {
             0 => drop(features.remove(name)),
             level => drop(features.insert(name.clone(), *level)),
+        }
+    }
+
+    fn replay_scram(&mut self, record: &ScramRecord) {
+        let users = Arc::make_mut(&mut self.scram);
+        match &record.credential {
+            Some(credential) => users.set(&record.user, record.mechanism, credential.clone()),
+            None => users.remove(&record.user, record.mechanism),
         }
     }
 

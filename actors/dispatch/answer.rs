@@ -82,12 +82,19 @@ impl Ask<'_> {
     pub(crate) fn client_host(&self) -> String {
         self.session.client_host()
     }
+
+    /// When a client that is refused now hears of it.
+    pub(crate) fn refused_at(&self) -> MonoTime {
+        self.broker.refused_at()
+    }
 }
 
 /// What a handler gives back: an answer, or one that is joined from actors' answers later.
 pub(crate) enum Answer<R> {
     /// At once.
     Now(R),
+    /// The last of its connection: it is sent at this time, and nothing behind it.
+    Last(R, MonoTime),
     /// When the future ends. Messages were sent before; the future only joins what comes back.
     Later(Pin<Box<dyn Future<Output = R>>>),
 }
@@ -107,6 +114,13 @@ pub enum Pending {
     Produce(Box<produce::Pending>),
     /// A fetch that waits for data or for a reader thread.
     Fetch(Box<fetch::Pending>),
+    /// Held back: the answer to a client that is refused, if it gets one.
+    Delayed {
+        /// The answer.
+        answered: Answered,
+        /// When it is sent.
+        until: MonoTime,
+    },
     /// Any other, rare enough for a boxed future.
     Joined(Pin<Box<dyn Future<Output = Result<Answered, EncodeError>>>>),
 }
@@ -117,6 +131,7 @@ impl fmt::Debug for Pending {
             Self::Ready(_) => "Ready",
             Self::Produce(_) => "Produce",
             Self::Fetch(_) => "Fetch",
+            Self::Delayed { .. } => "Delayed",
             Self::Joined(_) => "Joined",
         })
     }
@@ -132,6 +147,7 @@ impl Pending {
         match self {
             Self::Produce(pending) => Some(pending.deadline()),
             Self::Fetch(pending) => pending.deadline(),
+            Self::Delayed { until, .. } => Some(*until),
             Self::Ready(_) | Self::Joined(_) => None,
         }
     }
@@ -143,6 +159,8 @@ impl Pending {
             Self::Produce(pending) => pending.poll(broker, cx),
             Self::Fetch(pending) => pending.poll(broker, session, cx),
             Self::Joined(join) => join.as_mut().poll(cx).map_err(Closed::from),
+            Self::Delayed { until, .. } if broker.clock.mono() < *until => Poll::Pending,
+            Self::Delayed { answered, .. } => Poll::Ready(Ok(std::mem::take(answered))),
         }
     }
 }
@@ -183,6 +201,9 @@ impl<R: Encodable + HeaderVersion + AnswerFields + 'static> Outcome for Answer<R
     fn into_pending(self, mut form: Form, metrics: &Arc<Metrics>) -> Result<Pending, Closed> {
         Ok(match self {
             Self::Now(response) => Pending::Ready(form.finish(metrics, response)?),
+            Self::Last(response, until) => {
+                Pending::Delayed { answered: form.finish(metrics, response)?, until }
+            }
             Self::Later(join) => {
                 form.charge.pause(form.clock);
                 let metrics = metrics.clone();

@@ -7,16 +7,18 @@
 use crate::types::Metrics;
 use kafka_protocol::messages::{
     AlterClientQuotasResponse, AlterConfigsResponse, AlterPartitionReassignmentsResponse,
-    ApiVersionsResponse, CreatePartitionsResponse, CreateTopicsResponse, DeleteGroupsResponse,
-    DeleteRecordsResponse, DeleteTopicsResponse, DescribeClientQuotasResponse,
-    DescribeClusterResponse, DescribeConfigsResponse, DescribeGroupsResponse,
-    DescribeLogDirsResponse, DescribeProducersResponse, DescribeQuorumResponse,
-    DescribeTopicPartitionsResponse, ElectLeadersResponse, FindCoordinatorResponse,
-    HeartbeatResponse, IncrementalAlterConfigsResponse, InitProducerIdResponse, JoinGroupResponse,
-    LeaveGroupResponse, ListConfigResourcesResponse, ListGroupsResponse, ListOffsetsResponse,
+    AlterUserScramCredentialsResponse, ApiVersionsResponse, CreatePartitionsResponse,
+    CreateTopicsResponse, DeleteGroupsResponse, DeleteRecordsResponse, DeleteTopicsResponse,
+    DescribeClientQuotasResponse, DescribeClusterResponse, DescribeConfigsResponse,
+    DescribeGroupsResponse, DescribeLogDirsResponse, DescribeProducersResponse,
+    DescribeQuorumResponse, DescribeTopicPartitionsResponse, DescribeUserScramCredentialsResponse,
+    ElectLeadersResponse, FindCoordinatorResponse, HeartbeatResponse,
+    IncrementalAlterConfigsResponse, InitProducerIdResponse, JoinGroupResponse, LeaveGroupResponse,
+    ListConfigResourcesResponse, ListGroupsResponse, ListOffsetsResponse,
     ListPartitionReassignmentsResponse, ListTransactionsResponse, MetadataResponse,
     OffsetCommitResponse, OffsetDeleteResponse, OffsetFetchResponse, OffsetForLeaderEpochResponse,
-    ProduceResponse, SyncGroupResponse, UpdateFeaturesResponse,
+    ProduceResponse, SaslAuthenticateResponse, SaslHandshakeResponse, SyncGroupResponse,
+    UpdateFeaturesResponse,
 };
 
 /// An answer of which the fields are known that most answers have.
@@ -62,6 +64,7 @@ error_codes! {
     AlterClientQuotasResponse: entries/error_code;
     AlterConfigsResponse: responses/error_code;
     AlterPartitionReassignmentsResponse: error_code, responses/partitions/error_code;
+    AlterUserScramCredentialsResponse: results/error_code;
     ApiVersionsResponse: error_code;
     CreatePartitionsResponse: results/error_code;
     CreateTopicsResponse: topics/error_code;
@@ -76,6 +79,7 @@ error_codes! {
     DescribeProducersResponse: topics/partitions/error_code;
     DescribeQuorumResponse (timeless): error_code, topics/partitions/error_code;
     DescribeTopicPartitionsResponse: topics/error_code, topics/partitions/error_code;
+    DescribeUserScramCredentialsResponse: error_code, results/error_code;
     ElectLeadersResponse: error_code, replica_election_results/partition_result/error_code;
     FindCoordinatorResponse: error_code, coordinators/error_code;
     HeartbeatResponse: error_code;
@@ -95,6 +99,8 @@ error_codes! {
         groups/error_code, groups/topics/partitions/error_code;
     OffsetForLeaderEpochResponse: topics/partitions/error_code;
     ProduceResponse: responses/partition_responses/error_code;
+    SaslAuthenticateResponse (timeless): error_code;
+    SaslHandshakeResponse (timeless): error_code;
     SyncGroupResponse: error_code;
     UpdateFeaturesResponse: error_code, results/error_code;
 }

@@ -10,8 +10,10 @@
 mod alter_client_quotas;
 mod alter_configs;
 mod alter_partition_reassignments;
+mod alter_user_scram_credentials;
 mod answer;
 mod api_versions;
+mod authentication;
 mod broad;
 mod charge;
 mod config_changes;
@@ -28,6 +30,7 @@ mod describe_log_dirs;
 mod describe_producers;
 mod describe_quorum;
 mod describe_topic_partitions;
+mod describe_user_scram_credentials;
 mod elect_leaders;
 mod error_codes;
 mod fetch;
@@ -54,6 +57,8 @@ mod offset_fetch;
 mod offset_for_leader_epoch;
 mod placed;
 mod produce;
+mod sasl_authenticate;
+mod sasl_handshake;
 mod session;
 mod sync_group;
 mod table;
@@ -61,10 +66,11 @@ mod texts;
 mod update_features;
 
 pub use answer::{Answered, Closed, Frame, Pending, Polled};
+pub use authentication::Frames;
 pub use broad::is_broad;
 pub use fetch_session::FetchSessionSlots;
-pub use session::{Advertised, Session};
-pub use table::{API_TABLE, ApiRow, Kind, kind_of, start};
+pub use session::{Advertised, Session, Via};
+pub use table::{API_TABLE, ApiRow, Kind, key_of, kind_of, start};
 
 use crate::controller::ControllerHandle;
 use crate::group::Groups;
@@ -72,7 +78,7 @@ use crate::quota::Quotas;
 use crate::registry::Registry;
 use crate::runtime::{Budget, Clock};
 use crate::storage::Storage;
-use crate::types::{BrokerSettings, Metrics, NodeId};
+use crate::types::{BrokerSettings, Metrics, MonoTime, NodeId};
 use std::sync::Arc;
 
 /// What every request may use: the handles of this broker.
@@ -109,5 +115,11 @@ impl Broker {
     #[must_use]
     pub fn metrics(&self) -> &Arc<Metrics> {
         self.storage.metrics()
+    }
+
+    /// When a client that is refused now hears of it: who guesses passwords shall not be quick.
+    #[must_use]
+    pub fn refused_at(&self) -> MonoTime {
+        self.clock.mono().after(self.settings.connection_failed_authentication_delay)
     }
 }

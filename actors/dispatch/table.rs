@@ -3,32 +3,36 @@
 //! each range.
 
 use super::answer::{Answered, Ask, Closed, Form, Outcome, Pending};
+use super::authentication::{Admission, Frames};
 use super::charge::Charge;
 use super::{Broker, Session};
 use super::{
-    alter_client_quotas, alter_configs, alter_partition_reassignments, api_versions,
-    create_partitions, create_topics, delete_groups, delete_records, delete_topics,
-    describe_client_quotas, describe_cluster, describe_configs, describe_groups, describe_log_dirs,
-    describe_producers, describe_quorum, describe_topic_partitions, elect_leaders, fetch,
+    alter_client_quotas, alter_configs, alter_partition_reassignments,
+    alter_user_scram_credentials, api_versions, create_partitions, create_topics, delete_groups,
+    delete_records, delete_topics, describe_client_quotas, describe_cluster, describe_configs,
+    describe_groups, describe_log_dirs, describe_producers, describe_quorum,
+    describe_topic_partitions, describe_user_scram_credentials, elect_leaders, fetch,
     find_coordinator, heartbeat, incremental_alter_configs, init_producer_id, join_group,
     leave_group, list_config_resources, list_groups, list_offsets, list_partition_reassignments,
     list_transactions, metadata, offset_commit, offset_delete, offset_fetch,
-    offset_for_leader_epoch, produce, sync_group, update_features,
+    offset_for_leader_epoch, produce, sasl_authenticate, sasl_handshake, sync_group,
+    update_features,
 };
 use crate::wire::{RequestHead, decode, encode_response};
 use bytes::Bytes;
 use kafka_protocol::messages::{
-    AlterClientQuotasRequest, AlterConfigsRequest, AlterPartitionReassignmentsRequest, ApiKey,
-    ApiVersionsRequest, CreatePartitionsRequest, CreateTopicsRequest, DeleteGroupsRequest,
-    DeleteRecordsRequest, DeleteTopicsRequest, DescribeClientQuotasRequest, DescribeClusterRequest,
-    DescribeConfigsRequest, DescribeGroupsRequest, DescribeLogDirsRequest,
-    DescribeProducersRequest, DescribeQuorumRequest, DescribeTopicPartitionsRequest,
-    ElectLeadersRequest, FetchRequest, FindCoordinatorRequest, HeartbeatRequest,
-    IncrementalAlterConfigsRequest, InitProducerIdRequest, JoinGroupRequest, LeaveGroupRequest,
-    ListConfigResourcesRequest, ListGroupsRequest, ListOffsetsRequest,
-    ListPartitionReassignmentsRequest, ListTransactionsRequest, MetadataRequest,
-    OffsetCommitRequest, OffsetDeleteRequest, OffsetFetchRequest, OffsetForLeaderEpochRequest,
-    ProduceRequest, SyncGroupRequest, UpdateFeaturesRequest,
+    AlterClientQuotasRequest, AlterConfigsRequest, AlterPartitionReassignmentsRequest,
+    AlterUserScramCredentialsRequest, ApiKey, ApiVersionsRequest, CreatePartitionsRequest,
+    CreateTopicsRequest, DeleteGroupsRequest, DeleteRecordsRequest, DeleteTopicsRequest,
+    DescribeClientQuotasRequest, DescribeClusterRequest, DescribeConfigsRequest,
+    DescribeGroupsRequest, DescribeLogDirsRequest, DescribeProducersRequest, DescribeQuorumRequest,
+    DescribeTopicPartitionsRequest, DescribeUserScramCredentialsRequest, ElectLeadersRequest,
+    FetchRequest, FindCoordinatorRequest, HeartbeatRequest, IncrementalAlterConfigsRequest,
+    InitProducerIdRequest, JoinGroupRequest, LeaveGroupRequest, ListConfigResourcesRequest,
+    ListGroupsRequest, ListOffsetsRequest, ListPartitionReassignmentsRequest,
+    ListTransactionsRequest, MetadataRequest, OffsetCommitRequest, OffsetDeleteRequest,
+    OffsetFetchRequest, OffsetForLeaderEpochRequest, ProduceRequest, SaslAuthenticateRequest,
+    SaslHandshakeRequest, SyncGroupRequest, UpdateFeaturesRequest,
 };
 use kafka_protocol::protocol::{Message, Request, VersionRange};
 use std::time::Duration;
@@ -133,6 +137,7 @@ apis! {
     SyncGroup SyncGroupRequest 0..=5 => sync_group::start;
     DescribeGroups DescribeGroupsRequest 0..=6 => describe_groups::start;
     ListGroups ListGroupsRequest 0..=5 => list_groups::start;
+    SaslHandshake SaslHandshakeRequest 0..=1 => sasl_handshake::start;
     ApiVersions ApiVersionsRequest 0..=4 => api_versions::start;
     CreateTopics CreateTopicsRequest 2..=7 => create_topics::start;
     DeleteTopics DeleteTopicsRequest 1..=6 => delete_topics::start;
@@ -142,6 +147,7 @@ apis! {
     DescribeConfigs DescribeConfigsRequest 1..=4 => describe_configs::start;
     AlterConfigs AlterConfigsRequest 0..=2 => alter_configs::start;
     DescribeLogDirs DescribeLogDirsRequest 1..=4 => describe_log_dirs::start;
+    SaslAuthenticate SaslAuthenticateRequest 0..=2 => sasl_authenticate::start;
     CreatePartitions CreatePartitionsRequest 0..=3 => create_partitions::start;
     DeleteGroups DeleteGroupsRequest 0..=2 => delete_groups::start;
     ElectLeaders ElectLeadersRequest 0..=2 => elect_leaders::start;
@@ -151,6 +157,8 @@ apis! {
     OffsetDelete OffsetDeleteRequest 0..=0 => offset_delete::start;
     DescribeClientQuotas DescribeClientQuotasRequest 0..=1 => describe_client_quotas::start;
     AlterClientQuotas AlterClientQuotasRequest 0..=1 => alter_client_quotas::start;
+    DescribeUserScramCredentials DescribeUserScramCredentialsRequest 0..=0 => describe_user_scram_credentials::start;
+    AlterUserScramCredentials AlterUserScramCredentialsRequest 0..=0 => alter_user_scram_credentials::start;
     DescribeQuorum DescribeQuorumRequest 0..=2 => describe_quorum::start;
     UpdateFeatures UpdateFeaturesRequest 0..=2 => update_features::start;
     DescribeCluster DescribeClusterRequest 0..=2 => describe_cluster::start;
@@ -166,14 +174,40 @@ pub const fn kind_of(api_key: i16) -> Kind {
     if api_key == ApiKey::Produce as i16 { Kind::Produce } else { Kind::Alone }
 }
 
+/// The key of the API that a frame without its size is for; -1 if it is none.
+#[must_use]
+pub fn key_of(session: &Session, frame: &[u8]) -> i16 {
+    match session.frames() {
+        Frames::Tokens(_) => ApiKey::SaslAuthenticate as i16,
+        Frames::Requests | Frames::Authenticating(_) => {
+            RequestHead::peek(frame).map_or(-1, |(key, _, _)| key)
+        }
+    }
+}
+
 /// Starts a request, given its frame without the size.
 ///
 /// # Errors
 /// The connection is to be closed: an unknown key or version, or bytes that are no such request.
 pub fn start(broker: &Broker, session: &mut Session, frame: Bytes) -> Result<Pending, Closed> {
+    if let Frames::Tokens(_) = session.frames() {
+        return Ok(sasl_authenticate::start_token(broker, session, &frame));
+    }
     let (head, body) =
         RequestHead::parse(frame).map_err(|error| Closed(format!("bad header: {error}")))?;
     let RequestHead { api_key, api_version: version, correlation_id, client_id } = head;
+    if let Some(client) = &mut session.authentication {
+        match client.admit(api_key, broker.clock.mono()) {
+            Admission::Granted => {}
+            Admission::Refused => {
+                return Ok(Pending::Delayed {
+                    answered: Answered::default(),
+                    until: broker.refused_at(),
+                });
+            }
+            Admission::Expired => return Err(Closed("its session has expired".to_owned())),
+        }
+    }
     let Some(row) = API_TABLE.iter().find(|row| row.key == api_key) else {
         return Err(Closed(format!("unknown API key {api_key} v{version}")));
     };

@@ -1,6 +1,7 @@
 //! The image, and its swap.
 
 use crate::partition::Partition;
+use crate::sasl::ScramUsers;
 use crate::types::{BrokerConfigs, LeaderEpoch, Offset, TopicConfig, TopicName, Uuid};
 use arc_swap::{ArcSwap, Guard};
 use std::collections::BTreeMap;
@@ -60,6 +61,8 @@ pub struct MetadataImage {
     pub features: Arc<BTreeMap<String, i16>>,
     /// End of the metadata log that this is the fold of.
     pub log_end: Offset,
+    /// SCRAM users and their credentials.
+    pub scram: Arc<ScramUsers>,
     /// Raised with each swap.
     pub generation: u64,
 }
@@ -74,6 +77,7 @@ impl MetadataImage {
             configs,
             features: Arc::default(),
             log_end: Offset::ZERO,
+            scram: Arc::default(),
             generation: 0,
         }
     }

@@ -3,6 +3,7 @@
 use super::{Arbiters, MetadataImage, PartitionImage, Registry, TopicImage};
 use crate::partition::{Partition, PartitionSettings, PartitionStart};
 use crate::runtime::Clock;
+use crate::sasl::ScramUsers;
 use crate::storage::{LogPolicy, Storage};
 use crate::types::{BrokerConfigs, LeaderEpoch, LogId, Offset, TopicConfig, TopicName, Uuid};
 use std::collections::{BTreeMap, BTreeSet};
@@ -147,6 +148,11 @@ impl ImageWriter {
             let next = TopicImage { config, ..TopicImage::clone(&topic) };
             self.next.put(Arc::new(next));
         }
+    }
+
+    /// Puts other SCRAM users in force.
+    pub fn set_scram(&mut self, users: Arc<ScramUsers>) {
+        self.next.scram = users;
     }
 
     /// The broker configs in force.

@@ -20,11 +20,13 @@ pub use metrics::{
     JournalMetrics, Label, Labelled, Metric, MetricKind, MetricRow, MetricUnit, Metrics,
     QuotaMetrics, RebalanceReason, ThrottleReason,
 };
-pub use security::KafkaPrincipal;
+pub use security::{KafkaPrincipal, SaslMechanism, ScramMechanism, Secret};
 pub use settings::{
     AdminListener, Bounds, BrokerConfigs, BrokerSettings, ConfigEntry, ConfigError, ConfigSource,
-    ConfigSynonym, ConfigType, Effect, Endpoint, GROUP_CONFIGS, Given, GroupConfigRow, Listener,
-    SecurityProtocol, Setting, broker_config_type, broker_synonyms, listener_base,
+    ConfigSynonym, ConfigType, Effect, Endpoint, GROUP_CONFIGS, Given, GroupConfigRow, JaasError,
+    Listener, LoginModule, SaslLogin, SaslSettings, SecurityProtocol, Setting, as_setting,
+    broker_config_type, broker_synonyms, listener_base, login_modules, sections,
+    works_for_a_listener,
 };
 pub use time::{MonoTime, Now, Timestamp, TimestampType};
 pub use topic_config::{

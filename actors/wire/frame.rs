@@ -23,9 +23,6 @@ pub const FIXED_HEAD_BYTES: usize = 8;
 /// Bytes of a frame's size.
 const SIZE_BYTES: usize = 4;
 
-/// Most bytes of a frame before its sender has authenticated.
-pub const FRAME_BYTES_BEFORE_AUTHENTICATION: usize = 512 * 1024;
-
 /// Most bytes of requests that carry no records: lists of topics, partitions, configs.
 const FRAME_BYTES_LISTS: usize = 8 * 1024 * 1024;
 
@@ -35,48 +32,40 @@ const FRAME_BYTES_SMALL: usize = 1024 * 1024;
 /// Most bytes, without the size field, that a frame of this API may have.
 /// `socket_request_max_bytes` is the setting `socket.request.max.bytes`, an upper bound for all.
 #[must_use]
-pub fn frame_bytes_max(
-    api_key: i16,
-    authenticated: bool,
-    socket_request_max_bytes: usize,
-) -> usize {
-    let max = if authenticated {
-        match ApiKey::try_from(api_key) {
-            Ok(ApiKey::Produce) => socket_request_max_bytes,
-            // Members' subscriptions and assignments: a group's leader sends those of all.
-            Ok(
-                ApiKey::JoinGroup
-                | ApiKey::SyncGroup
-                | ApiKey::Fetch
-                | ApiKey::ListOffsets
-                | ApiKey::Metadata
-                | ApiKey::OffsetCommit
-                | ApiKey::OffsetFetch
-                | ApiKey::CreateTopics
-                | ApiKey::DeleteTopics
-                | ApiKey::CreatePartitions
-                | ApiKey::OffsetForLeaderEpoch
-                | ApiKey::DescribeConfigs
-                | ApiKey::IncrementalAlterConfigs
-                | ApiKey::AlterConfigs
-                | ApiKey::DeleteRecords
-                | ApiKey::DescribeGroups
-                | ApiKey::DeleteGroups
-                | ApiKey::DescribeLogDirs
-                | ApiKey::DescribeTopicPartitions
-                | ApiKey::ElectLeaders
-                | ApiKey::OffsetDelete
-                | ApiKey::LeaveGroup
-                | ApiKey::TxnOffsetCommit
-                | ApiKey::AddPartitionsToTxn
-                | ApiKey::WriteTxnMarkers
-                | ApiKey::ListPartitionReassignments
-                | ApiKey::AlterPartitionReassignments,
-            ) => FRAME_BYTES_LISTS,
-            Ok(_) | Err(()) => FRAME_BYTES_SMALL,
-        }
-    } else {
-        FRAME_BYTES_BEFORE_AUTHENTICATION
+pub fn frame_bytes_max(api_key: i16, socket_request_max_bytes: usize) -> usize {
+    let max = match ApiKey::try_from(api_key) {
+        Ok(ApiKey::Produce) => socket_request_max_bytes,
+        // Members' subscriptions and assignments: a group's leader sends those of all.
+        Ok(
+            ApiKey::JoinGroup
+            | ApiKey::SyncGroup
+            | ApiKey::Fetch
+            | ApiKey::ListOffsets
+            | ApiKey::Metadata
+            | ApiKey::OffsetCommit
+            | ApiKey::OffsetFetch
+            | ApiKey::CreateTopics
+            | ApiKey::DeleteTopics
+            | ApiKey::CreatePartitions
+            | ApiKey::OffsetForLeaderEpoch
+            | ApiKey::DescribeConfigs
+            | ApiKey::IncrementalAlterConfigs
+            | ApiKey::AlterConfigs
+            | ApiKey::DeleteRecords
+            | ApiKey::DescribeGroups
+            | ApiKey::DeleteGroups
+            | ApiKey::DescribeLogDirs
+            | ApiKey::DescribeTopicPartitions
+            | ApiKey::ElectLeaders
+            | ApiKey::OffsetDelete
+            | ApiKey::LeaveGroup
+            | ApiKey::TxnOffsetCommit
+            | ApiKey::AddPartitionsToTxn
+            | ApiKey::WriteTxnMarkers
+            | ApiKey::ListPartitionReassignments
+            | ApiKey::AlterPartitionReassignments,
+        ) => FRAME_BYTES_LISTS,
+        Ok(_) | Err(()) => FRAME_BYTES_SMALL,
     };
     max.min(socket_request_max_bytes)
 }

@@ -122,11 +122,10 @@ fn a_field_that_its_version_lacks_is_an_error() {
 fn frames_are_limited_by_their_api_and_before_authentication() {
     const SETTING: usize = 100 * 1024 * 1024;
 
-    assert_eq!(frame_bytes_max(0, true, SETTING), SETTING);
-    assert_eq!(frame_bytes_max(3, true, SETTING), FRAME_BYTES_LISTS);
-    assert_eq!(frame_bytes_max(12, true, SETTING), FRAME_BYTES_SMALL);
-    assert_eq!(frame_bytes_max(999, true, SETTING), FRAME_BYTES_SMALL);
-    assert_eq!(frame_bytes_max(0, false, SETTING), FRAME_BYTES_BEFORE_AUTHENTICATION);
-    assert_eq!(frame_bytes_max(0, true, 1000), 1000);
-    assert_eq!(frame_bytes_max(3, false, 1000), 1000);
+    assert_eq!(frame_bytes_max(0, SETTING), SETTING);
+    assert_eq!(frame_bytes_max(3, SETTING), FRAME_BYTES_LISTS);
+    assert_eq!(frame_bytes_max(12, SETTING), FRAME_BYTES_SMALL);
+    assert_eq!(frame_bytes_max(999, SETTING), FRAME_BYTES_SMALL);
+    assert_eq!(frame_bytes_max(0, 1000), 1000);
+    assert_eq!(frame_bytes_max(3, 1000), 1000);
 }

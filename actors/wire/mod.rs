@@ -36,8 +36,7 @@ pub use fetch_response::{
 };
 pub use filter::{FilterRules, Filtered, filter_batch};
 pub use frame::{
-    EncodeError, FIXED_HEAD_BYTES, FRAME_BYTES_BEFORE_AUTHENTICATION, FrameError, RequestHead,
-    encode_response, frame_bytes_max,
+    EncodeError, FIXED_HEAD_BYTES, FrameError, RequestHead, encode_response, frame_bytes_max,
 };
 pub use records::{
     Header, Headers, PlacedRecord, RECORD_BYTES_MIN, Record, RecordIter, Records, RecordsError,

@@ -9,6 +9,7 @@
 mod admin;
 mod data;
 mod groups;
+mod security;
 mod table;
 
 use super::cursor::{Cursor, Malformed};
@@ -60,7 +61,7 @@ pub fn check(api_key: i16, version: i16, body: &[u8]) -> Result<usize, DecodeErr
 }
 
 fn shape_of(api_key: i16) -> Option<&'static Shape> {
-    let tables = [data::SHAPES, groups::SHAPES, admin::SHAPES];
+    let tables = [data::SHAPES, groups::SHAPES, admin::SHAPES, security::SHAPES];
     tables.into_iter().flatten().find(|shape| shape.api_key == api_key)
 }
 

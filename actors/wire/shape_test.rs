@@ -11,16 +11,17 @@ use super::*;
 use bytes::{Buf, BytesMut};
 use kafka_protocol::messages::{
     AlterClientQuotasRequest, AlterConfigsRequest, AlterPartitionReassignmentsRequest,
-    ApiVersionsRequest, CreatePartitionsRequest, CreateTopicsRequest, DeleteGroupsRequest,
-    DeleteRecordsRequest, DeleteTopicsRequest, DescribeClientQuotasRequest, DescribeClusterRequest,
-    DescribeConfigsRequest, DescribeGroupsRequest, DescribeLogDirsRequest,
-    DescribeProducersRequest, DescribeQuorumRequest, DescribeTopicPartitionsRequest,
-    ElectLeadersRequest, FetchRequest, FindCoordinatorRequest, HeartbeatRequest,
-    IncrementalAlterConfigsRequest, InitProducerIdRequest, JoinGroupRequest, LeaveGroupRequest,
-    ListConfigResourcesRequest, ListGroupsRequest, ListOffsetsRequest,
-    ListPartitionReassignmentsRequest, ListTransactionsRequest, MetadataRequest,
-    OffsetCommitRequest, OffsetDeleteRequest, OffsetFetchRequest, OffsetForLeaderEpochRequest,
-    ProduceRequest, SyncGroupRequest, UpdateFeaturesRequest,
+    AlterUserScramCredentialsRequest, ApiVersionsRequest, CreatePartitionsRequest,
+    CreateTopicsRequest, DeleteGroupsRequest, DeleteRecordsRequest, DeleteTopicsRequest,
+    DescribeClientQuotasRequest, DescribeClusterRequest, DescribeConfigsRequest,
+    DescribeGroupsRequest, DescribeLogDirsRequest, DescribeProducersRequest, DescribeQuorumRequest,
+    DescribeTopicPartitionsRequest, DescribeUserScramCredentialsRequest, ElectLeadersRequest,
+    FetchRequest, FindCoordinatorRequest, HeartbeatRequest, IncrementalAlterConfigsRequest,
+    InitProducerIdRequest, JoinGroupRequest, LeaveGroupRequest, ListConfigResourcesRequest,
+    ListGroupsRequest, ListOffsetsRequest, ListPartitionReassignmentsRequest,
+    ListTransactionsRequest, MetadataRequest, OffsetCommitRequest, OffsetDeleteRequest,
+    OffsetFetchRequest, OffsetForLeaderEpochRequest, ProduceRequest, SaslAuthenticateRequest,
+    SaslHandshakeRequest, SyncGroupRequest, UpdateFeaturesRequest,
 };
 use kafka_protocol::protocol::HeaderVersion;
 use std::fmt::Debug;
@@ -39,7 +40,9 @@ macro_rules! for_each_request {
             AlterConfigsRequest, DescribeLogDirsRequest, ElectLeadersRequest,
             ListConfigResourcesRequest, DescribeTopicPartitionsRequest, ListTransactionsRequest,
             DescribeProducersRequest, DescribeQuorumRequest, AlterPartitionReassignmentsRequest,
-            UpdateFeaturesRequest, DescribeClientQuotasRequest, AlterClientQuotasRequest)
+            UpdateFeaturesRequest, DescribeClientQuotasRequest, AlterClientQuotasRequest,
+            SaslHandshakeRequest, SaslAuthenticateRequest, DescribeUserScramCredentialsRequest,
+            AlterUserScramCredentialsRequest)
     };
     ($function:ident: $($request:ident),+) => { $($function::<$request>();)+ };
 }

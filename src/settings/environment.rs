@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use ottla_actors::types::Setting;
 
 use super::topics::{self, DeclaredTopic};
-use super::{Entry, LoadError, file, names};
+use super::{Entry, LoadError, file, jaas_file, names};
 
 /// Variables that speak to the JVM or to its start scripts (`KafkaDockerWrapper`).
 const EXCLUDED: [&str; 11] = [
@@ -85,6 +85,11 @@ pub(super) fn read(variables: &[(String, String)]) -> Result<Environment, LoadEr
         }
     }
     for (variable, value) in &sorted {
+        if variable == jaas_file::VARIABLE {
+            found.entries.extend(jaas_file::entries(value)?);
+        }
+    }
+    for (variable, value) in &sorted {
         if variable == "CLUSTER_ID" && !value.is_empty() {
             found.take(variable, "ottla.cluster.id".to_owned(), value.clone());
         }
@@ -107,9 +112,14 @@ pub(super) fn read(variables: &[(String, String)]) -> Result<Environment, LoadEr
 
 /// One line for all variables that only a JVM would hear.
 fn for_a_jvm(variables: &BTreeSet<&(String, String)>) -> Option<String> {
-    let unheard = |variable: &&str| EXCLUDED.contains(variable) && !UNDERSTOOD.contains(variable);
+    let unheard = |(variable, value): &(&str, &str)| {
+        let is_heard = UNDERSTOOD.contains(variable)
+            || (*variable == jaas_file::VARIABLE && jaas_file::is_all(value));
+        EXCLUDED.contains(variable) && !is_heard
+    };
     let set = variables.iter().filter(|(_, value)| !value.is_empty());
-    let names: Vec<&str> = set.map(|(name, _)| name.as_str()).filter(unheard).collect();
+    let set = set.map(|(name, value)| (name.as_str(), value.as_str()));
+    let names: Vec<&str> = set.filter(unheard).map(|(name, _)| name).collect();
     (!names.is_empty()).then(|| format!("{}: ignored, there is no JVM", names.join(", ")))
 }
 

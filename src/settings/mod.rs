@@ -8,6 +8,7 @@
 mod derive;
 mod environment;
 mod file;
+mod jaas_file;
 mod names;
 mod report;
 mod topics;

@@ -1,6 +1,6 @@
 //! Which names are settings, and what was probably meant where one is not.
 
-use ottla_actors::types::{Effect, Setting, TopicConfigRow, listener_base};
+use ottla_actors::types::{Effect, Setting, TopicConfigRow, listener_base, works_for_a_listener};
 
 use super::Entry;
 
@@ -79,7 +79,7 @@ pub(super) fn without_effect(entry: &Entry) -> Option<String> {
     let Entry { name, origin, .. } = entry;
     let works = match Setting::find(name) {
         Some(row) => row.effect != Effect::None,
-        None => false,
+        None => works_for_a_listener(name),
     };
     (!works).then(|| format!("{origin}: {name} has no effect here"))
 }

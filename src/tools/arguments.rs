@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use clap::{Args, FromArgMatches};
 use java_properties::{LineContent, PropertiesIter};
+use ottla_actors::types::SaslLogin;
 
 use super::client::{Client, ClientOptions};
 use super::problem::ToolError;
@@ -88,14 +89,19 @@ pub(crate) fn read_properties(path: &Path) -> Result<BTreeMap<String, String>, T
 /// Client settings by Kafka's names. Those without a meaning here are passed over, as files for
 /// other clients hold many; those that would change who may read the traffic are not.
 fn options(properties: &BTreeMap<String, String>) -> Result<ClientOptions, ToolError> {
-    match properties.get("security.protocol").map(String::as_str) {
-        None | Some("PLAINTEXT") => {}
+    let text = |name: &str| properties.get(name).map(String::as_str);
+    let login = match text("security.protocol") {
+        None | Some("PLAINTEXT") => None,
+        Some("SASL_PLAINTEXT") => {
+            let login = SaslLogin::parse(text("sasl.mechanism"), text("sasl.jaas.config"));
+            Some(login.map_err(ToolError::Argument)?)
+        }
         Some(other) => {
             return Err(ToolError::Argument(format!(
-                "security.protocol={other} is not supported, only PLAINTEXT is"
+                "security.protocol={other} is not supported, PLAINTEXT and SASL_PLAINTEXT are"
             )));
         }
-    }
+    };
     let millis = |name: &str, usual: u64| match properties.get(name) {
         None => Ok(Duration::from_millis(usual)),
         Some(value) => value.trim().parse().map(Duration::from_millis).map_err(|_| {
@@ -106,6 +112,7 @@ fn options(properties: &BTreeMap<String, String>) -> Result<ClientOptions, ToolE
         client_id: properties.get("client.id").map_or("ottla-cli", String::as_str).to_owned(),
         timeout: millis("request.timeout.ms", 30_000)?.max(Duration::from_millis(1)),
         patience: millis("default.api.timeout.ms", 60_000)?,
+        login,
     })
 }
 

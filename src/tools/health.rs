@@ -6,9 +6,10 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
+use ottla_actors::types::{Listener, SecurityProtocol};
 
 use super::Call;
-use super::arguments::Connect;
+use super::arguments::{Connect, read_properties};
 use super::output::Out;
 use super::problem::ToolError;
 use crate::admin::check;
@@ -29,6 +30,9 @@ struct Arguments {
     /// One setting by Kafka's name; may be given several times
     #[arg(long = "set", short, value_name = "NAME=VALUE")]
     set: Vec<String>,
+    /// File of client settings; without one a listener with SASL counts as healthy if it answers
+    #[arg(long, value_name = "FILE")]
+    command_config: Option<PathBuf>,
     /// ms that it may take
     #[arg(long, value_name = "MS", default_value_t = 5000)]
     timeout: u64,
@@ -41,11 +45,11 @@ pub(super) fn run(call: &Call, out: Out<'_>) -> Result<ExitCode, ToolError> {
     };
     let whom = match (&arguments.url, &arguments.bootstrap_server) {
         (Some(url), _) => Whom::Page(url.clone()),
-        (None, Some(server)) => Whom::Broker(server.clone()),
+        (None, Some(server)) => Whom::Broker(server.clone(), false),
         (None, None) => configured(&arguments)?,
     };
-    let server = match whom {
-        Whom::Broker(server) => server,
+    let (server, may_ask) = match whom {
+        Whom::Broker(server, sasl) => (server, !sasl || arguments.command_config.is_some()),
         Whom::Page(url) => {
             check::check(&url, Duration::from_millis(arguments.timeout))
                 .map_err(|error| ToolError::Unreachable(error.to_string()))?;
@@ -54,11 +58,17 @@ pub(super) fn run(call: &Call, out: Out<'_>) -> Result<ExitCode, ToolError> {
         }
     };
     // A check says how it is now; whoever runs it tries again.
-    let properties = BTreeMap::from([
-        ("request.timeout.ms".to_owned(), arguments.timeout.to_string()),
-        ("default.api.timeout.ms".to_owned(), "0".to_owned()),
-    ]);
+    let mut properties = match &arguments.command_config {
+        Some(file) => read_properties(file)?,
+        None => BTreeMap::new(),
+    };
+    properties.insert("request.timeout.ms".to_owned(), arguments.timeout.to_string());
+    properties.insert("default.api.timeout.ms".to_owned(), "0".to_owned());
     let mut client = Connect::to(&server).client_with(&properties)?;
+    if !may_ask {
+        writeln!(out, "healthy: {server} answers, and wants to know who asks")?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let answer = client.metadata(None, false)?;
     writeln!(out, "healthy: {server} answers, topics: {}", answer.topics.len())?;
     Ok(ExitCode::SUCCESS)
@@ -67,7 +77,8 @@ pub(super) fn run(call: &Call, out: Out<'_>) -> Result<ExitCode, ToolError> {
 /// Who is asked.
 enum Whom {
     Page(String),
-    Broker(String),
+    /// And whether it wants to know who asks.
+    Broker(String, bool),
 }
 
 /// Where the broker of these settings can be asked, from this machine.
@@ -87,10 +98,15 @@ fn configured(arguments: &Arguments) -> Result<Whom, ToolError> {
     if let Some(page) = settings.broker.admin_listener.as_ref().filter(|page| page.is_chosen) {
         return Ok(Whom::Page(check::url_of(page)));
     }
-    let listener = settings.broker.listeners.first();
+    let listeners = &settings.broker.listeners;
+    let is_open = |listener: &&Listener| listener.protocol == SecurityProtocol::Plaintext;
+    let listener = match arguments.command_config {
+        None => listeners.iter().find(is_open).or_else(|| listeners.first()),
+        Some(_) => listeners.first(),
+    };
     let listener =
         listener.ok_or_else(|| ToolError::Argument("the settings have no listener".to_owned()))?;
-    Ok(Whom::Broker(local(&listener.bind.host, listener.bind.port)))
+    Ok(Whom::Broker(local(&listener.bind.host, listener.bind.port), !is_open(&listener)))
 }
 
 /// An address that listens everywhere is asked on this machine.

@@ -27,6 +27,7 @@ mod offsets;
 mod output;
 mod problem;
 mod producer;
+mod scram;
 mod signals;
 mod storage;
 mod time;

@@ -111,6 +111,7 @@ const CLASSES: &[(i16, &str)] = &[
     (39, "InvalidReplicaAssignmentException"),
     (40, "InvalidConfigurationException"),
     (55, "OperationNotAttemptedException"),
+    (58, "SaslAuthenticationException"),
     (68, "GroupNotEmptyException"),
     (69, "GroupIdNotFoundException"),
     (86, "GroupSubscribedToTopicException"),

@@ -8,13 +8,16 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
+use ottla_actors::controller::ScramUpsertion;
 use uuid::Uuid;
 
 use super::Call;
-use super::arguments::read_properties;
+use super::arguments::{pairs, read_properties};
 use super::output::{Out, note};
 use super::problem::ToolError;
+use super::scram;
 use super::topics::kafka_uuid;
+use crate::format;
 use crate::service;
 use crate::settings::{self, Settings, Sources};
 
@@ -65,8 +68,8 @@ struct FormatArguments {
     /// Accepted for Kafka's sake
     #[arg(long, short = 'f', hide = true)]
     feature: Vec<String>,
-    /// Not served yet
-    #[arg(long, short = 'S', hide = true)]
+    /// A user that is there at the first start: SCRAM-SHA-256=[name=alice,password=…]
+    #[arg(long, short = 'S', value_name = "MECHANISM=[…]")]
     add_scram: Vec<String>,
 }
 
@@ -107,9 +110,8 @@ fn load(config: &Path, cluster_id: Option<&str>) -> Result<Settings, ToolError> 
 }
 
 fn format(arguments: &FormatArguments, out: Out<'_>) -> Result<ExitCode, ToolError> {
-    if !arguments.add_scram.is_empty() {
-        return Err(ToolError::Argument("--add-scram is not supported".to_owned()));
-    }
+    let users = arguments.add_scram.iter().map(|text| user(text));
+    let users = users.collect::<Result<Vec<_>, _>>()?;
     let id = arguments.cluster_id.trim();
     let settings = load(&arguments.config, Some(id))?;
     let folder = service::data_folder(&settings);
@@ -129,9 +131,29 @@ fn format(arguments: &FormatArguments, out: Out<'_>) -> Result<ExitCode, ToolErr
         writeln!(out, "All of the log directories are already formatted.")?;
         return Ok(ExitCode::SUCCESS);
     }
-    service::format(&settings).map_err(|error| ToolError::File(error.to_string()))?;
+    format::format(&settings, users).map_err(|error| ToolError::File(error.to_string()))?;
     writeln!(out, "Formatting {shown} for cluster {id}.")?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// A user of `SCRAM-SHA-256=[name=alice,password=…]`.
+fn user(text: &str) -> Result<ScramUpsertion, ToolError> {
+    let wrong =
+        || ToolError::Argument("--add-scram takes SCRAM-SHA-256=[name=…,password=…]".to_owned());
+    let mut given = pairs(text)?.into_iter();
+    let (Some((name, given)), None) = (given.next(), given.next()) else { return Err(wrong()) };
+    let mechanism = scram::mechanism(&name).ok_or_else(wrong)?;
+    let (names, given): (Vec<_>, Vec<_>) =
+        pairs(&given)?.into_iter().partition(|(name, _)| name == "name");
+    let Some((_, user)) = names.into_iter().next() else { return Err(wrong()) };
+    let credential = scram::credential(mechanism, given)?;
+    Ok(ScramUpsertion {
+        user,
+        mechanism: mechanism.to_wire(),
+        iterations: i32::try_from(credential.iterations).unwrap_or(i32::MAX),
+        salt: credential.salt,
+        salted_password: credential.salted_password,
+    })
 }
 
 fn meta(folder: &Path) -> Result<Option<BTreeMap<String, String>>, ToolError> {
@@ -166,6 +188,22 @@ fn info(config: &Path, out: Out<'_>) -> Result<ExitCode, ToolError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_user_has_a_name_and_a_password() {
+        let alice = user("SCRAM-SHA-512=[name=alice,password=a=b,iterations=8192]").unwrap();
+        assert_eq!((alice.user.as_str(), alice.mechanism, alice.iterations), ("alice", 2, 8192));
+
+        for wrong in [
+            "",
+            "PLAIN=[name=alice,password=b]",
+            "SCRAM-SHA-256=[password=b]",
+            "SCRAM-SHA-256=[name=alice]",
+            "SCRAM-SHA-256=[name=alice,password=b],SCRAM-SHA-256=[name=alice,password=b]",
+        ] {
+            assert!(user(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn a_random_id_is_22_letters_that_no_shell_minds() {

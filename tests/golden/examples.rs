@@ -2,6 +2,8 @@
 
 #[path = "examples_admin.rs"]
 mod admin;
+#[path = "examples_security.rs"]
+mod security;
 
 use crate::read::{Refused, read, show};
 use bytes::{Bytes, BytesMut};
@@ -117,6 +119,7 @@ pub(crate) fn all() -> Vec<Example> {
     add(&mut all, list_partition_reassignments);
     add(&mut all, describe_cluster);
     admin::add_all(&mut all);
+    security::add_all(&mut all);
     all
 }
 
@@ -465,7 +468,7 @@ fn every_request_at_every_version_is_read_as_it_was_written() {
         assert_eq!((head.correlation_id, head.client_id.as_deref()), (4711, Some("example")));
         assert_eq!(shown, example.shown, "{what}");
     }
-    assert_eq!(examples.len(), 190, "requests and versions that are covered");
+    assert_eq!(examples.len(), 197, "requests and versions that are covered");
 }
 
 #[test]

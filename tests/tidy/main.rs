@@ -18,6 +18,7 @@ const LAYERS: &[&[&str]] = &[
     &["storage"],
     &["wire"],
     &["machine"],
+    &["sasl"],
     &["types"],
 ];
 

@@ -54,6 +54,8 @@ label! {
         Request = "request",
         /// No request for `connections.max.idle.ms`.
         Idle = "idle",
+        /// A client that is not who it says, or does not say who it is where it has to.
+        Authentication = "authentication",
         /// A request that came slowly while others waited for its memory.
         Slow = "slow",
     }

@@ -118,6 +118,10 @@ broker_settings! {
     socket_listen_backlog_size: u32 = int("socket.listen.backlog.size");
     /// `connections.max.idle.ms` in milliseconds; `None` for ever.
     connections_max_idle_ms: Option<u64> = limit("connections.max.idle.ms");
+    /// `connection.failed.authentication.delay.ms`
+    connection_failed_authentication_delay: Duration = ms("connection.failed.authentication.delay.ms");
+    /// `sasl.server.max.receive.size`: largest request before a client has authenticated.
+    sasl_server_max_receive_size: u32 = int("sasl.server.max.receive.size");
     /// `auto.create.topics.enable`
     auto_create_topics_enable: bool = flag("auto.create.topics.enable");
     /// `num.partitions`: 1 or more.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::sasl::check_secret;
 use super::setting::Setting;
 use super::value::{ConfigError, ConfigType};
 
@@ -168,6 +169,7 @@ pub fn broker_config_type(name: &str) -> ConfigType {
 }
 
 fn checked_value(name: &str, value: String) -> Result<String, ConfigError> {
+    check_secret(name, &value)?;
     match Setting::find(name) {
         Some(row) => row.check(&value),
         None => Ok(value),

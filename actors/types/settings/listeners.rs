@@ -5,6 +5,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use super::configs::BrokerConfigs;
+use super::sasl;
 use super::value::{ConfigError, split_list};
 
 /// How bytes travel on a listener.
@@ -12,6 +13,8 @@ use super::value::{ConfigError, split_list};
 pub enum SecurityProtocol {
     /// As they are, from whoever connects.
     Plaintext,
+    /// As they are, from those who say who they are.
+    SaslPlaintext,
 }
 
 /// A host and a port.
@@ -66,7 +69,7 @@ struct Named {
 /// `SocketServerConfigs.listenerListToEndPoints`).
 ///
 /// # Errors
-/// What Kafka refuses, in its words, and any protocol but PLAINTEXT on a client listener.
+/// What Kafka refuses, in its words, and any protocol with TLS on a client listener.
 pub(super) fn parse(configs: &BrokerConfigs) -> Result<Vec<Listener>, ConfigError> {
     let text = |name| configs.value(name).unwrap_or_default();
     let controllers: Vec<String> =
@@ -87,9 +90,13 @@ pub(super) fn parse(configs: &BrokerConfigs) -> Result<Vec<Listener>, ConfigErro
         if controllers.contains(&name) {
             continue;
         }
+        let protocol = usable(&name, &protocol, text("listeners"))?;
+        if protocol == SecurityProtocol::SaslPlaintext {
+            sasl::check(configs, &name)?;
+        }
         let told = advertised.iter().flatten().find(|entry| entry.name == name);
         listeners.push(Listener {
-            protocol: usable(&name, &protocol, text("listeners"))?,
+            protocol,
             advertised: told.map(|entry| entry.endpoint.clone()),
             bind: endpoint,
             name,
@@ -254,11 +261,17 @@ fn protocol_of(
 }
 
 fn usable(name: &str, protocol: &str, text: &str) -> Result<SecurityProtocol, ConfigError> {
-    if protocol == "PLAINTEXT" {
-        return Ok(SecurityProtocol::Plaintext);
+    match protocol {
+        "PLAINTEXT" => Ok(SecurityProtocol::Plaintext),
+        "SASL_PLAINTEXT" => Ok(SecurityProtocol::SaslPlaintext),
+        _ => {
+            let reason = format!(
+                "listener {name} asks for {protocol}, and only PLAINTEXT and SASL_PLAINTEXT are \
+                 served"
+            );
+            Err(ConfigError::invalid("listeners", text, reason))
+        }
     }
-    let reason = format!("listener {name} asks for {protocol}, and only PLAINTEXT is served");
-    Err(ConfigError::invalid("listeners", text, reason))
 }
 
 fn check_inter_broker(configs: &BrokerConfigs, listeners: &[Listener]) -> Result<(), ConfigError> {

@@ -76,6 +76,9 @@ fn what_is_said_to_work_is_read_by_the_broker() {
         "log.dirs",
         "max.connections.per.ip.overrides",
         "ottla.admin.listener",
+        "sasl.enabled.mechanisms",
+        "sasl.jaas.config",
+        "connections.max.reauth.ms",
     ];
     // Read anew for each connection, for they may change.
     let anew = ["max.connection.creation.rate", "max.connections", "max.connections.per.ip"];
@@ -198,7 +201,8 @@ fn listeners_that_cannot_work_are_refused() {
             ],
             "must not contain KRaft controller listeners",
         ),
-        (&[("listeners", "SSL://:9093")], "only PLAINTEXT is served"),
+        (&[("listeners", "SSL://:9093")], "only PLAINTEXT and SASL_PLAINTEXT are served"),
+        (&[("listeners", "SASL_PLAINTEXT://:9093")], "would need GSSAPI"),
         (&[("listeners", "CONTROLLER://:9093")], "at least one listener"),
         (&[("inter.broker.listener.name", "B")], "must be a listener name"),
         (&[("listener.security.protocol.map", "PLAINTEXT:TLS")], "No security protocol is named"),
@@ -278,7 +282,7 @@ fn a_broker_lists_every_setting_with_its_source() {
 fn secrets_are_listed_without_their_value() {
     let configs = configs(&[
         ("ssl.key.password", "geheim"),
-        ("listener.name.internal.scram-sha-256.sasl.jaas.config", "geheim"),
+        ("listener.name.internal.scram-sha-256.sasl.jaas.config", "A required a=geheim;"),
     ]);
 
     let entries = configs.describe_broker();

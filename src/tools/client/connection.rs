@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, Read as _, Write as _};
 use std::net::{TcpStream, ToSocketAddrs as _};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::messages::{
@@ -13,7 +13,9 @@ use kafka_protocol::protocol::{
     Decodable as _, Encodable as _, HeaderVersion as _, Request, StrBytes,
 };
 
-use super::{ClientOptions, text};
+use ottla_actors::types::SaslLogin;
+
+use super::{ClientOptions, login, text};
 use crate::tools::problem::ToolError;
 
 /// Largest answer that is read; a broker's fetch answers stay below half of it.
@@ -30,6 +32,9 @@ pub(crate) struct Connection {
     correlation_id: i32,
     timeout: Duration,
     versions: BTreeMap<i16, (i16, i16)>,
+    login: Option<SaslLogin>,
+    /// When it has to say again who it is.
+    log_in_at: Option<Instant>,
 }
 
 /// Why there is no connection.
@@ -74,11 +79,26 @@ impl Connection {
             correlation_id: 0,
             timeout: options.timeout,
             versions: BTreeMap::new(),
+            login: options.login.clone(),
+            log_in_at: None,
         };
         // Small requests wait for nothing; a socket that cannot be told so works all the same.
         connection.stream.set_nodelay(true).unwrap_or_default();
         connection.negotiate().map_err(ConnectError::Talk)?;
+        connection.log_in().map_err(ConnectError::Talk)?;
         Ok(connection)
+    }
+
+    fn log_in(&mut self) -> Result<(), ToolError> {
+        if let Some(login) = self.login.clone() {
+            self.log_in_at = login::log_in(self, &login)?;
+        }
+        Ok(())
+    }
+
+    /// Before a request: a broker ends connections whose time is over.
+    fn log_in_again(&mut self) -> Result<(), ToolError> {
+        if self.log_in_at.is_some_and(|at| at <= Instant::now()) { self.log_in() } else { Ok(()) }
     }
 
     fn negotiate(&mut self) -> Result<(), ToolError> {
@@ -135,13 +155,34 @@ impl Connection {
         request: &R,
         wait: Duration,
     ) -> Result<R::Response, ToolError> {
-        let mut body = self.exchange(version, request, self.timeout.saturating_add(wait))?;
+        self.log_in_again()?;
+        let timeout = self.timeout.saturating_add(wait);
+        self.talk_within(version, request, timeout)
+    }
+
+    /// The same before it is known who this is.
+    pub(super) fn talk<R: Request>(
+        &mut self,
+        version: i16,
+        request: &R,
+    ) -> Result<R::Response, ToolError> {
+        self.talk_within(version, request, self.timeout)
+    }
+
+    fn talk_within<R: Request>(
+        &mut self,
+        version: i16,
+        request: &R,
+        timeout: Duration,
+    ) -> Result<R::Response, ToolError> {
+        let mut body = self.exchange(version, request, timeout)?;
         R::Response::decode(&mut body, version)
             .map_err(|error| self.misunderstood(&api_name(R::KEY), &error.to_string()))
     }
 
     /// Sends a request that has no answer: Produce with `acks=0`.
     pub(crate) fn tell<R: Request>(&mut self, version: i16, request: &R) -> Result<(), ToolError> {
+        self.log_in_again()?;
         let frame = self.frame(version, request)?;
         self.stream.write_all(&frame).map_err(|error| self.broken(&error))
     }

@@ -6,6 +6,7 @@
 
 mod connection;
 mod groups;
+mod login;
 mod offsets;
 
 use std::collections::BTreeMap;
@@ -16,6 +17,8 @@ use kafka_protocol::messages::{
     BrokerId, MetadataRequest, MetadataResponse, TopicName, metadata_request::MetadataRequestTopic,
 };
 use kafka_protocol::protocol::{Request, StrBytes};
+
+use ottla_actors::types::SaslLogin;
 
 pub(crate) use connection::{ConnectError, Connection};
 pub(crate) use groups::{group_id, member_partitions};
@@ -40,6 +43,8 @@ pub(crate) struct ClientOptions {
     pub(crate) timeout: Duration,
     /// For everything that may be tried again, the first connection above all.
     pub(crate) patience: Duration,
+    /// Who it is, where brokers want to know.
+    pub(crate) login: Option<SaslLogin>,
 }
 
 /// A partition of a topic, by name.

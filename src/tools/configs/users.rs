@@ -11,9 +11,7 @@ use kafka_protocol::messages::{
     AlterClientQuotasRequest, AlterUserScramCredentialsRequest, DescribeClientQuotasRequest,
     DescribeUserScramCredentialsRequest,
 };
-use pbkdf2::pbkdf2_hmac;
-use sha2::{Sha256, Sha512};
-use uuid::Uuid;
+use ottla_actors::types::ScramMechanism;
 
 use super::Changes;
 use super::entity::{CLIENT, Entity, IP, USER, Which};
@@ -21,12 +19,8 @@ use crate::tools::arguments::pairs;
 use crate::tools::client::{Client, To, text};
 use crate::tools::output::Out;
 use crate::tools::problem::ToolError;
+use crate::tools::scram::{self, mechanism};
 
-/// Mechanisms by their numbers.
-const MECHANISMS: &[(i8, &str)] = &[(1, "SCRAM-SHA-256"), (2, "SCRAM-SHA-512")];
-const SHA_256: i8 = 1;
-/// Fewest rounds of hashing that Kafka takes, and its default.
-const ITERATIONS_MIN: u32 = 4096;
 /// RESOURCE_NOT_FOUND: a user without credentials.
 const RESOURCE_NOT_FOUND: i16 = 91;
 /// How a component of an entity is matched.
@@ -123,8 +117,9 @@ fn describe_credentials(
         }
         ToolError::check(result.error_code, result.error_message.as_deref())?;
         let credential = |info: &kafka_protocol::messages::describe_user_scram_credentials_response::CredentialInfo| {
-            let known = MECHANISMS.iter().find(|(number, _)| *number == info.mechanism);
-            format!("{}=iterations={}", known.map_or("UNKNOWN", |(_, name)| name), info.iterations)
+            let known = ScramMechanism::from_wire(info.mechanism);
+            let name = known.map_or("UNKNOWN", ScramMechanism::name);
+            format!("{name}=iterations={}", info.iterations)
         };
         let credentials: Vec<String> = result.credential_infos.iter().map(credential).collect();
         let (user, credentials) = (result.user, credentials.join(", "));
@@ -197,11 +192,6 @@ pub(super) fn alter(
     Ok(())
 }
 
-/// The number of a mechanism.
-fn mechanism(name: &str) -> Option<i8> {
-    MECHANISMS.iter().find(|(_, known)| *known == name).map(|(number, _)| *number)
-}
-
 /// Gives a user passwords, by mechanism, and takes others away.
 fn alter_credentials(
     client: &mut Client,
@@ -212,11 +202,13 @@ fn alter_credentials(
     let deletion = |scram: &&String| {
         ScramCredentialDeletion::default()
             .with_name(text(user))
-            .with_mechanism(mechanism(scram).unwrap_or_default())
+            .with_mechanism(mechanism(scram).map_or(0, ScramMechanism::to_wire))
     };
     let mut upsertions = Vec::new();
     for (scram, given) in passwords {
-        upsertions.push(upsertion(user, mechanism(scram).unwrap_or_default(), given)?);
+        if let Some(mechanism) = mechanism(scram) {
+            upsertions.push(upsertion(user, mechanism, given)?);
+        }
     }
     let request = AlterUserScramCredentialsRequest::default()
         .with_deletions(gone.iter().map(deletion).collect())
@@ -227,53 +219,18 @@ fn alter_credentials(
     Ok(())
 }
 
-/// A credential of `[iterations=4096,password=…]`. The password itself does not leave this process.
 fn upsertion(
     user: &str,
-    mechanism: i8,
+    mechanism: ScramMechanism,
     given: &str,
 ) -> Result<ScramCredentialUpsertion, ToolError> {
-    let (mut iterations, mut password) = (ITERATIONS_MIN, None);
-    for (name, value) in pairs(given)? {
-        match name.as_str() {
-            "password" => password = Some(value),
-            "iterations" => {
-                iterations = value.parse().map_err(|_| {
-                    ToolError::Argument(format!("iterations is {value:?}, expected a number"))
-                })?;
-            }
-            _ => return Err(ToolError::Argument(format!("a SCRAM credential has no {name}"))),
-        }
-    }
-    if iterations < ITERATIONS_MIN {
-        return Err(ToolError::Argument(format!(
-            "iterations is {iterations}, {ITERATIONS_MIN} is the least"
-        )));
-    }
-    let password = password
-        .ok_or_else(|| ToolError::Argument("a SCRAM credential has a password=".to_owned()))?;
-    // Two random ids are as good a salt as any.
-    let salt = [Uuid::new_v4().into_bytes(), Uuid::new_v4().into_bytes()].concat();
-    let salted = salted_password(mechanism, password.as_bytes(), &salt, iterations);
+    let credential = scram::credential(mechanism, pairs(given)?)?;
     Ok(ScramCredentialUpsertion::default()
         .with_name(text(user))
-        .with_mechanism(mechanism)
-        .with_iterations(i32::try_from(iterations).unwrap_or(i32::MAX))
-        .with_salt(salt.into())
-        .with_salted_password(salted.into()))
-}
-
-/// `Hi(password, salt, iterations)` of RFC 5802.
-fn salted_password(mechanism: i8, password: &[u8], salt: &[u8], iterations: u32) -> Vec<u8> {
-    if mechanism == SHA_256 {
-        let mut salted = vec![0; 32];
-        pbkdf2_hmac::<Sha256>(password, salt, iterations, &mut salted);
-        salted
-    } else {
-        let mut salted = vec![0; 64];
-        pbkdf2_hmac::<Sha512>(password, salt, iterations, &mut salted);
-        salted
-    }
+        .with_mechanism(mechanism.to_wire())
+        .with_iterations(i32::try_from(credential.iterations).unwrap_or(i32::MAX))
+        .with_salt(credential.salt.into())
+        .with_salted_password(credential.salted_password.bytes().to_vec().into()))
 }
 
 #[cfg(test)]
@@ -288,28 +245,5 @@ mod tests {
             .collect();
 
         assert_eq!(shown, ["1000.0", "0.001", "9999999.0", "1.0E7", "2.5E-4", "1.2345E9", "0.0"]);
-    }
-
-    #[test]
-    fn a_salted_password_is_that_of_the_rfc() {
-        // The example of RFC 7677.
-        let salt = 0x5b6d_9968_9d12_358e_eca0_4b14_1236_fa81_u128.to_be_bytes();
-
-        let salted = salted_password(SHA_256, b"pencil", &salt, 4096);
-
-        let hex: String = salted.iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!(hex, "c4a49510323ab4f952cac1fa99441939e78ea74d6be81ddf7096e87513dc615d");
-    }
-
-    #[test]
-    fn a_credential_has_a_password_and_enough_iterations() {
-        let made = upsertion("alice", 2, "password=secret").unwrap();
-        assert_eq!((made.iterations, made.salted_password.len()), (4096, 64));
-
-        for wrong in
-            ["iterations=5000", "iterations=1,password=p", "word=p", "iterations=x,password=p"]
-        {
-            assert!(upsertion("alice", 1, wrong).is_err(), "{wrong}");
-        }
     }
 }

@@ -16,7 +16,7 @@ pub(super) const ROWS: &[Setting] = &[
     Setting::fixed("inter.broker.listener.name", String, None)
         .works("Listener that other brokers would use; must be one of the listeners."),
     Setting::live("listener.security.protocol.map", String, Some("SASL_SSL:SASL_SSL,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT"))
-        .works("Security protocol of each listener, as `NAME:PROTOCOL`; PLAINTEXT is what works."),
+        .works("Security protocol of each listener, as `NAME:PROTOCOL`; PLAINTEXT and SASL_PLAINTEXT are what works."),
     Setting::live("listeners", List, Some("PLAINTEXT://:9092")).bounds(Bounds::NotEmpty)
         .works("Addresses to listen on, as `NAME://host:port`; no host means every address, port 0 any free one."),
     Setting::live("max.connection.creation.rate", Int, Some("2147483647")).bounds(Bounds::AtLeast(0))
@@ -35,7 +35,7 @@ pub(super) const ROWS: &[Setting] = &[
     Setting::fixed("queued.max.requests", Int, Some("500")),
     Setting::fixed("request.timeout.ms", Int, Some("30000")).bounds(Bounds::AtLeast(1)),
     Setting::fixed("security.inter.broker.protocol", String, Some("PLAINTEXT")).bounds(Bounds::OneOf(&["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]))
-        .works("Taken where `inter.broker.listener.name` is not set; PLAINTEXT is what works."),
+        .works("Taken where `inter.broker.listener.name` is not set; PLAINTEXT and SASL_PLAINTEXT are what works."),
     Setting::fixed("socket.connection.setup.timeout.max.ms", Long, Some("30000")),
     Setting::fixed("socket.connection.setup.timeout.ms", Long, Some("10000")),
     Setting::fixed("socket.listen.backlog.size", Int, Some("1024")).kafka("50").bounds(Bounds::AtLeast(1))

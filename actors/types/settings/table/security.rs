@@ -11,16 +11,20 @@ use crate::types::settings::value::ConfigType::{
 pub(super) const ROWS: &[Setting] = &[
     Setting::fixed("authorizer.class.name", String, Some("")).bounds(Bounds::Only(""))
         .accepted("No authorizer runs; every client may do everything."),
-    Setting::fixed("connection.failed.authentication.delay.ms", Int, Some("100")),
-    Setting::fixed("connections.max.reauth.ms", Long, Some("0")),
+    Setting::fixed("connection.failed.authentication.delay.ms", Int, Some("100")).bounds(Bounds::AtLeast(0))
+        .works("A client that fails to authenticate hears of it after this long, in milliseconds."),
+    Setting::fixed("connections.max.reauth.ms", Long, Some("0"))
+        .works("A client that authenticated has to do it again after this long, in milliseconds; 0 for never. With `listener.name.<listener>.<mechanism>.` in front for one mechanism of one listener."),
     Setting::fixed("delegation.token.expiry.check.interval.ms", Long, Some("3600000")),
     Setting::fixed("delegation.token.expiry.time.ms", Long, Some("86400000")),
     Setting::fixed("delegation.token.max.lifetime.ms", Long, Some("604800000")),
     Setting::fixed("delegation.token.secret.key", Password, None),
     Setting::live("principal.builder.class", Class, Some("org.apache.kafka.common.security.authenticator.DefaultKafkaPrincipalBuilder")),
     Setting::fixed("sasl.client.callback.handler.class", Class, None),
-    Setting::live("sasl.enabled.mechanisms", List, Some("GSSAPI")),
-    Setting::live("sasl.jaas.config", Password, None),
+    Setting::live("sasl.enabled.mechanisms", List, Some("GSSAPI"))
+        .works("How clients of a SASL listener may say who they are: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512. With `listener.name.<listener>.` in front for one listener."),
+    Setting::live("sasl.jaas.config", Password, None)
+        .works("Users of PLAIN: `PlainLoginModule required user_<name>=\"<password>\" …;`. With `listener.name.<listener>.plain.` in front for one listener, as Kafka wants it; else from the sections `<listener>.KafkaServer` or `KafkaServer` of the file that `KAFKA_OPTS` names."),
     Setting::live("sasl.kerberos.kinit.cmd", String, Some("/usr/bin/kinit")),
     Setting::live("sasl.kerberos.min.time.before.relogin", Long, Some("60000")),
     Setting::live("sasl.kerberos.principal.to.local.rules", List, Some("DEFAULT")),
@@ -37,8 +41,10 @@ pub(super) const ROWS: &[Setting] = &[
     Setting::live("sasl.login.refresh.window.jitter", Double, Some("0.05")),
     Setting::fixed("sasl.login.retry.backoff.max.ms", Long, Some("10000")),
     Setting::fixed("sasl.login.retry.backoff.ms", Long, Some("100")),
-    Setting::fixed("sasl.mechanism.controller.protocol", String, Some("GSSAPI")),
-    Setting::live("sasl.mechanism.inter.broker.protocol", String, Some("GSSAPI")),
+    Setting::fixed("sasl.mechanism.controller.protocol", String, Some("GSSAPI"))
+        .accepted("A node that is alone talks to no other."),
+    Setting::live("sasl.mechanism.inter.broker.protocol", String, Some("GSSAPI"))
+        .accepted("A node that is alone talks to no other."),
     Setting::fixed("sasl.oauthbearer.assertion.algorithm", String, Some("RS256")),
     Setting::fixed("sasl.oauthbearer.assertion.claim.aud", String, None),
     Setting::fixed("sasl.oauthbearer.assertion.claim.exp.seconds", Int, Some("300")),
@@ -66,7 +72,8 @@ pub(super) const ROWS: &[Setting] = &[
     Setting::fixed("sasl.oauthbearer.sub.claim.name", String, Some("sub")),
     Setting::fixed("sasl.oauthbearer.token.endpoint.url", String, None),
     Setting::fixed("sasl.server.callback.handler.class", Class, None),
-    Setting::fixed("sasl.server.max.receive.size", Int, Some("524288")),
+    Setting::fixed("sasl.server.max.receive.size", Int, Some("524288")).bounds(Bounds::AtLeast(0))
+        .works("Largest request of a client that has not authenticated yet, in bytes."),
     Setting::fixed("security.providers", String, None),
     Setting::fixed("ssl.allow.dn.changes", Boolean, Some("false")),
     Setting::fixed("ssl.allow.san.changes", Boolean, Some("false")),
