@@ -24,6 +24,7 @@ mod many;
 mod memory;
 mod requests;
 mod sessions;
+mod unauthenticated;
 
 #[path = "../golden/examples.rs"]
 mod examples;

@@ -102,6 +102,7 @@ pub(crate) fn assert_calm(broker: &Broker, warnings_max: usize, attack: &str) {
         "more partitions",
         "configs changed",
         "group rebalanced",
+        "scram credential changed",
     ];
     let log = broker.log();
     let other = log.lines().filter(|line| !changes.iter().any(|change| line.ends_with(change)));

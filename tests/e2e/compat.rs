@@ -34,4 +34,4 @@ macro_rules! areas {
     };
 }
 
-areas! { connection produce idempotence fetch offsets topics metadata groups configs admin quotas }
+areas! { connection produce idempotence fetch offsets topics metadata groups configs admin quotas security }

@@ -22,6 +22,7 @@ mod python;
 mod quotas;
 mod readme;
 mod rust_client;
+mod sasl;
 mod suites;
 mod tools;
 mod tools_groups;

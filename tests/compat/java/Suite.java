@@ -85,7 +85,7 @@ public final class Suite {
         places.awaitTermination(1, TimeUnit.HOURS);
     }
 
-    /** `clients' broker`, `tools' broker`, folder of transcripts, folder to write in with `wanted.txt`. */
+    /** `clients' broker`, `tools' broker`, folder of transcripts, folder to write in with `wanted.txt`, `clients' listener with SASL`. */
     public static void main(String[] words) throws Exception {
         Suite suite = new Suite();
         Path scratch = Path.of(words[3]);
@@ -100,6 +100,7 @@ public final class Suite {
         GroupChecks.addTo(suite, clients);
         AdminChecks.addTo(suite, clients);
         AdminGroupChecks.addTo(suite, clients);
+        SaslChecks.addTo(suite, clients, new Clients(words[4]));
         StreamsChecks.addTo(suite, clients, scratch);
         ConnectChecks.addTo(suite, clients, scratch);
 

@@ -36,7 +36,8 @@ pub(crate) struct Broker {
 }
 
 impl Broker {
-    /// Starts a broker on an empty folder, with `settings` (`name=value`) beside the usual ones.
+    /// Starts a broker on an empty folder, with `settings` (`name=value`) beside the usual ones; in
+    /// a value `<port>` stands for its port.
     pub(crate) fn start(settings: &[&str]) -> Self {
         Self::start_with(settings, &[])
     }
@@ -44,10 +45,11 @@ impl Broker {
     /// The same, with variables in its environment.
     pub(crate) fn start_with(settings: &[&str], variables: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir_in(scratch()).expect("a folder to write in");
-        let settings = SETTINGS.iter().chain(settings).map(|line| String::from(*line)).collect();
+        let (process, port) = (None, free_port());
+        let own = |line: &&str| line.replace("<port>", &port.to_string());
+        let settings = SETTINGS.iter().chain(settings).map(own).collect();
         let owned = |(name, value): &(&str, &str)| (String::from(*name), String::from(*value));
         let variables = variables.iter().map(owned).collect();
-        let (process, port) = (None, free_port());
         let mut broker = Self { process, folder, port, settings, variables, disk_mebibytes: None };
         broker.start_again();
         broker
