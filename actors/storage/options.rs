@@ -73,7 +73,7 @@ impl StorageOptions {
             fatal: Arc::new(end_process),
             metrics: Arc::default(),
             wal_file_bytes: 64 << 20,
-            tail_cache_bytes: 16 << 20,
+            tail_cache_bytes: 8 << 20,
             reader_threads: 2,
             flush_scheduler_interval: Duration::from_secs(1),
             segment_handles_max: 4096,

@@ -24,8 +24,11 @@ use ledger::Ledger;
 use probe::Probe;
 use vitals::{Sample, Vitals};
 
-/// Settings with which retention and compaction have something to do every few seconds.
-pub(crate) const BROKER_SETTINGS: [&str; 3] = [
+/// Settings with which retention and compaction have something to do every few seconds. Without
+/// automatic creation: a producer asks now and then for all topics that it ever knew, and those that
+/// were deleted would be there again.
+pub(crate) const BROKER_SETTINGS: [&str; 4] = [
+    "auto.create.topics.enable=false",
     "log.retention.check.interval.ms=2000",
     "log.cleaner.backoff.ms=1000",
     "offsets.topic.segment.bytes=1048576",
