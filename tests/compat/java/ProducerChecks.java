@@ -210,11 +210,13 @@ final class ProducerChecks {
 
     private void stickyWithoutKey() throws Exception {
         clients.create("sticky", 3);
-        List<String> sent = Clients.numbered("v", 300);
+        // The producer moves on to a partition at random after one or two batches' bytes: so many records
+        // that it does so dozens of times.
+        List<String> sent = Clients.numbered("v", 3000);
         try (KafkaProducer<String, String> producer = clients.producer("batch.size", 500)) {
             sent.forEach(value -> producer.send(new ProducerRecord<>("sticky", value)));
         }
-        List<ConsumerRecord<String, String>> read = clients.readAll("sticky", 300);
+        List<ConsumerRecord<String, String>> read = clients.readAll("sticky", 3000);
         Expect.equal(new TreeSet<>(sent), new TreeSet<>(Clients.values(read)));
         Set<Integer> used = read.stream().map(ConsumerRecord::partition).collect(Collectors.toSet());
         Expect.that(used.size() > 1, "only one partition was used");
