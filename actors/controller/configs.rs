@@ -11,6 +11,7 @@ use super::rules::{ConfigResource, ResourceKind};
 use crate::machine::Decision;
 use crate::types::{NodeId, TopicName};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// The overrides of a new topic, checked.
 pub(super) fn check_creation(
@@ -42,16 +43,18 @@ pub(super) fn alter(
     }
     let mut records = Vec::new();
     let mut results = Vec::with_capacity(request.resources.len());
+    let mut altered = Altered::new();
     for resource in request.resources {
         let key = (resource.resource_type, resource.resource_name.clone());
         let result = if times.get(&key) == Some(&1) {
-            alter_one(machine, request.node, request.replace, resource)
+            alter_one(machine, request.node, request.replace, &altered, resource)
         } else {
             Err(ControllerError::Config(ConfigError::DuplicateResource))
         };
-        let result = result.map(|(changed, changes)| {
+        let result = result.map(|Changed { resource, after, records: changes }| {
             records.extend(changes);
-            changed
+            altered.insert(resource.clone(), Arc::new(after));
+            resource
         });
         let (resource_type, resource_name) = key;
         results.push(ConfigsAltered { resource_type, resource_name, result });
@@ -62,12 +65,22 @@ pub(super) fn alter(
     Decision { records, answer: Answer::ConfigsAltered(results) }
 }
 
+/// What the resources in front in the request will have.
+type Altered = BTreeMap<ConfigResource, Arc<BTreeMap<String, String>>>;
+
+struct Changed {
+    resource: ConfigResource,
+    after: BTreeMap<String, String>,
+    records: Vec<Record>,
+}
+
 fn alter_one(
     machine: &ControllerMachine,
     node: NodeId,
     replace: bool,
+    altered: &Altered,
     alteration: ResourceAlteration,
-) -> Result<(ConfigResource, Vec<Record>), ControllerError> {
+) -> Result<Changed, ControllerError> {
     check_keys(&alteration.changes).map_err(ControllerError::Config)?;
     let resource = parse_resource(node, &alteration)?;
     let before = machine.state().configs_of(&resource);
@@ -89,6 +102,9 @@ fn alter_one(
             ConfigResource::Topic(_) | ConfigResource::Group(_) => ConfigError::Invalid(text),
         })
     })?;
+    if let ConfigResource::Broker(changed) = resource {
+        check_broker(machine, node, altered, changed, &after)?;
+    }
     if let ConfigResource::Topic(name) = &resource
         && machine.state().topic(name.as_str()).is_none()
     {
@@ -103,7 +119,34 @@ fn alter_one(
         })
     };
     let records = changes.iter().filter(changed).map(record).collect();
-    Ok((resource, records))
+    Ok(Changed { resource, after, records })
+}
+
+/// Whether the broker can go by what it and all brokers will have together. One that cannot go by
+/// what they have now may be brought there in steps.
+fn check_broker(
+    machine: &ControllerMachine,
+    node: NodeId,
+    altered: &Altered,
+    changed: Option<NodeId>,
+    after: &BTreeMap<String, String>,
+) -> Result<(), ControllerError> {
+    let before = |node: Option<NodeId>| {
+        let resource = ConfigResource::Broker(node);
+        let earlier = altered.get(&resource).cloned();
+        earlier.unwrap_or_else(|| machine.state().configs_of(&resource))
+    };
+    let (own, all) = (before(Some(node)), before(None));
+    let checked = match changed {
+        Some(_) => machine.rules().check_broker(after, &all),
+        None => machine.rules().check_broker(&own, after),
+    };
+    match checked {
+        Err(text) if machine.rules().check_broker(&own, &all).is_ok() => {
+            Err(ControllerError::Config(ConfigError::InvalidForBroker(text)))
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
 }
 
 /// Deletions of the keys that are set and not named.

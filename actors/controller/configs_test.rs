@@ -2,7 +2,9 @@
 
 use super::testing::Cluster;
 use super::*;
-use crate::types::{ErrorCode, NodeId};
+use crate::machine::ReplicatedMachine;
+use crate::types::{BrokerConfigs, ErrorCode, Given, NodeId};
+use std::collections::BTreeMap;
 
 const TOPIC: i8 = 2;
 const BROKER: i8 = 4;
@@ -196,6 +198,86 @@ fn a_listeners_own_value_is_checked_as_the_brokers() {
     for wrong in ["abc", "-1"] {
         assert_eq!(set(wrong), Some(ErrorCode::InvalidRequest), "{wrong}");
     }
+}
+
+/// A broker with a SASL listener, started with PLAIN for bob, and SCRAM.
+fn with_sasl() -> Cluster {
+    let given = [
+        ("listeners", "SASL://:1,PLAINTEXT://:2"),
+        ("listener.security.protocol.map", "SASL:SASL_PLAINTEXT,PLAINTEXT:PLAINTEXT"),
+        ("sasl.enabled.mechanisms", "PLAIN,SCRAM-SHA-256"),
+        ("sasl.jaas.config", BOB),
+    ];
+    let given = given.map(|(name, value)| {
+        (name.to_owned(), Given { value: value.to_owned(), origin: "a test".to_owned() })
+    });
+    let configs = BrokerConfigs::new(BTreeMap::from(given)).unwrap();
+    Cluster::configured(testing::settings(), configs)
+}
+
+const MECHANISMS: &str = "sasl.enabled.mechanisms";
+const OWN_MECHANISMS: &str = "listener.name.sasl.sasl.enabled.mechanisms";
+const OWN_JAAS: &str = "listener.name.sasl.plain.sasl.jaas.config";
+const BOB: &str = "PlainLoginModule required user_bob=secret;";
+const NOBODY: &str = "PlainLoginModule required username=bob password=secret;";
+
+#[test]
+fn what_would_lock_all_clients_of_a_listener_out_is_refused() {
+    let refused = Some(ErrorCode::InvalidRequest);
+    for name in [MECHANISMS, OWN_MECHANISMS] {
+        for node in ["", "1"] {
+            let mut cluster = with_sasl();
+            let mut set = |value| alter(&mut cluster, BROKER, node, &[(name, SET, Some(value))]);
+            for wrong in ["GSSAPI", "", "plain", "PLAIN,", "PLAIN,OAUTHBEARER"] {
+                assert_eq!(set(wrong), refused, "{name}={wrong:?}");
+            }
+            assert_eq!(set("SCRAM-SHA-512"), None);
+        }
+    }
+    let mut cluster = with_sasl();
+    for name in ["sasl.jaas.config", OWN_JAAS] {
+        let mut set = |value| alter(&mut cluster, BROKER, "1", &[(name, SET, Some(value))]);
+        assert_eq!((set(NOBODY), set(""), set(BOB)), (refused, refused, None), "{name}");
+    }
+    let other = ("listener.name.plaintext.sasl.enabled.mechanisms", SET, Some("GSSAPI"));
+    assert_eq!(alter(&mut cluster, BROKER, "1", &[other]), None);
+}
+
+#[test]
+fn a_deletion_may_not_lock_clients_out_either() {
+    let mut cluster = with_sasl();
+    let own = [(MECHANISMS, SET, Some("SCRAM-SHA-256")), ("sasl.jaas.config", SET, Some(NOBODY))];
+    assert_eq!(alter(&mut cluster, BROKER, "1", &own), None);
+
+    let deletion = [(MECHANISMS, DELETE, None)];
+    assert_eq!(alter(&mut cluster, BROKER, "1", &deletion), Some(ErrorCode::InvalidRequest));
+
+    assert_eq!(replace(&mut cluster, BROKER, "1", &[]), None);
+}
+
+#[test]
+fn values_of_one_broker_and_of_all_are_judged_together() {
+    let mut cluster = with_sasl();
+    let all = resource(BROKER, "", &[(MECHANISMS, SET, Some("SCRAM-SHA-256"))]);
+    let own = resource(BROKER, "1", &[("sasl.jaas.config", SET, Some(NOBODY))]);
+    assert_eq!(alter_all(&mut cluster, vec![all, own]), [None, None]);
+
+    let deletion = [(MECHANISMS, DELETE, None)];
+    assert_eq!(alter(&mut cluster, BROKER, "", &deletion), Some(ErrorCode::InvalidRequest));
+}
+
+#[test]
+fn a_listener_that_cannot_be_served_can_be_mended_in_steps() {
+    let mut cluster = with_sasl();
+    cluster.machine.replay(&Record::Config(ConfigRecord {
+        resource: ConfigResource::Broker(Some(NodeId(1))),
+        name: MECHANISMS.to_owned(),
+        value: Some("GSSAPI".to_owned()),
+    }));
+
+    let other = ("log.retention.ms", SET, Some("5000"));
+    assert_eq!(alter(&mut cluster, BROKER, "1", &[other]), None);
+    assert_eq!(alter(&mut cluster, BROKER, "1", &[(MECHANISMS, SET, Some("PLAIN"))]), None);
 }
 
 #[test]

@@ -81,6 +81,7 @@ impl Publisher for RegistryPublisher {
             self.remove_unnamed(&delta.changes);
         }
         let (mut came, mut went) = (Vec::new(), Vec::new());
+        let mut is_configured = false;
         for change in delta.changes {
             match change {
                 Change::Topic(topic) => {
@@ -101,12 +102,17 @@ impl Publisher for RegistryPublisher {
                     }
                     let configs = self.writer.configs().with_dynamic(&self.of_broker, &self.of_all);
                     self.writer.configure(configs);
+                    is_configured = true;
                 }
                 Change::Quotas(table) => self.quotas.publish(&table),
                 // Groups read theirs when a protocol that has any is there.
                 Change::GroupConfigs(..) => {}
                 Change::Scram(users) => self.writer.set_scram(users),
             }
+        }
+        // Refused when it is set, but the file may be another since.
+        if is_configured && let Err(error) = self.writer.configs().check_sasl() {
+            log::warn!(error:% = error; "a SASL listener cannot be served with what was set live");
         }
         self.writer.show(log_end);
         if delta.complete {

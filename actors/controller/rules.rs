@@ -63,6 +63,16 @@ pub trait ConfigRules: Send + Sync {
         all: &BTreeMap<String, String>,
     ) -> Result<(), String>;
 
+    /// Whether a broker can go by these values of its own and of all brokers together.
+    ///
+    /// # Errors
+    /// It could not serve its clients with them; a text for the client.
+    fn check_broker(
+        &self,
+        of_broker: &BTreeMap<String, String>,
+        of_all: &BTreeMap<String, String>,
+    ) -> Result<(), String>;
+
     /// Whether values of this key are lists, which can be appended to.
     fn is_list(&self, kind: ResourceKind, name: &str) -> bool;
 

@@ -32,9 +32,18 @@ impl ConfigRules for SettingsRules {
             ConfigResource::Topic(_) => {
                 TopicConfig::check(all, &self.configs).map_err(|error| error.to_string())
             }
-            ConfigResource::Broker(_) => all.iter().try_for_each(|(k, v)| check_broker(k, v)),
+            ConfigResource::Broker(_) => all.iter().try_for_each(|(k, v)| check_value(k, v)),
             ConfigResource::Group(_) => all.iter().try_for_each(|(k, v)| check_group(k, v)),
         }
+    }
+
+    fn check_broker(
+        &self,
+        of_broker: &BTreeMap<String, String>,
+        of_all: &BTreeMap<String, String>,
+    ) -> Result<(), String> {
+        let configs = self.configs.with_dynamic(of_broker, of_all);
+        configs.check_sasl().map_err(|error| error.to_string())
     }
 
     fn is_list(&self, kind: ResourceKind, name: &str) -> bool {
@@ -65,7 +74,7 @@ fn group_row(name: &str) -> Option<&'static GroupConfigRow> {
 }
 
 /// Kafka keeps names that it does not know: a plugin may.
-fn check_broker(name: &str, value: &str) -> Result<(), String> {
+fn check_value(name: &str, value: &str) -> Result<(), String> {
     if Setting::find(name).is_some_and(|row| !row.dynamic) {
         return Err(format!("Cannot update these configs dynamically: Set({name})"));
     }

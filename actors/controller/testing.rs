@@ -30,7 +30,12 @@ pub(super) fn start_of(node: i32, clean: bool) -> StartBroker {
 impl Cluster {
     /// Nothing has happened, no broker is there.
     pub(super) fn empty(settings: ControllerSettings) -> Self {
-        let rules = Arc::new(SettingsRules::new(BrokerConfigs::default()));
+        Self::configured(settings, BrokerConfigs::default())
+    }
+
+    /// The same, of a broker that is started with these configs.
+    pub(super) fn configured(settings: ControllerSettings, configs: BrokerConfigs) -> Self {
+        let rules = Arc::new(SettingsRules::new(configs));
         Self { machine: ControllerMachine::new(settings, rules), log: Vec::new() }
     }
 

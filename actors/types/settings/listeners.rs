@@ -71,6 +71,13 @@ struct Named {
 /// # Errors
 /// What Kafka refuses, in its words, and any protocol with TLS on a client listener.
 pub(super) fn parse(configs: &BrokerConfigs) -> Result<Vec<Listener>, ConfigError> {
+    let listeners = named(configs)?;
+    sasl::check_all(configs, sasl::listeners(&listeners))?;
+    Ok(listeners)
+}
+
+/// The same, whatever is asked of their clients.
+pub(super) fn named(configs: &BrokerConfigs) -> Result<Vec<Listener>, ConfigError> {
     let text = |name| configs.value(name).unwrap_or_default();
     let controllers: Vec<String> =
         split_list(text("controller.listener.names")).iter().map(|n| n.to_uppercase()).collect();
@@ -91,9 +98,6 @@ pub(super) fn parse(configs: &BrokerConfigs) -> Result<Vec<Listener>, ConfigErro
             continue;
         }
         let protocol = usable(&name, &protocol, text("listeners"))?;
-        if protocol == SecurityProtocol::SaslPlaintext {
-            sasl::check(configs, &name)?;
-        }
         let told = advertised.iter().flatten().find(|entry| entry.name == name);
         listeners.push(Listener {
             protocol,

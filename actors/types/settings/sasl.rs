@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::configs::{BrokerConfigs, listener_base};
 use super::jaas::login_modules;
+use super::listeners::{self, Listener, SecurityProtocol};
 use super::value::{ConfigError, split_list};
 use crate::types::{SaslMechanism, Secret};
 
@@ -31,6 +32,21 @@ pub struct SaslSettings {
 }
 
 impl BrokerConfigs {
+    /// Whether every SASL listener can be served with what is set now. Listeners are those of the
+    /// start.
+    ///
+    /// # Errors
+    /// A mechanism that is not there, or PLAIN without anybody who could use it.
+    pub fn check_sasl(&self) -> Result<(), ConfigError> {
+        check_all(self, listeners(&self.listeners_of_the_start()))
+    }
+
+    fn listeners_of_the_start(&self) -> Vec<Listener> {
+        let start = self.with_dynamic(&BTreeMap::new(), &BTreeMap::new());
+        // A broker with others would not have started.
+        listeners::named(&start).unwrap_or_default()
+    }
+
     /// What is in force for a listener. What cannot be used is left out; it was refused when it
     /// was set.
     #[must_use]
@@ -74,11 +90,24 @@ impl BrokerConfigs {
     }
 }
 
-/// Whether a listener can be served with what is set for it.
+/// Names of those whose clients have to say who they are.
+pub(super) fn listeners(all: &[Listener]) -> impl Iterator<Item = &str> {
+    let sasl = all.iter().filter(|each| each.protocol == SecurityProtocol::SaslPlaintext);
+    sasl.map(|each| each.name.as_str())
+}
+
+/// Whether listeners can be served with what is set for them.
 ///
 /// # Errors
 /// A mechanism that is not there, or PLAIN without anybody who could use it.
-pub(super) fn check(configs: &BrokerConfigs, listener: &str) -> Result<(), ConfigError> {
+pub(super) fn check_all<'a>(
+    configs: &BrokerConfigs,
+    mut listeners: impl Iterator<Item = &'a str>,
+) -> Result<(), ConfigError> {
+    listeners.try_for_each(|listener| check(configs, listener))
+}
+
+fn check(configs: &BrokerConfigs, listener: &str) -> Result<(), ConfigError> {
     let text = configs.of_listener(listener, None, MECHANISMS);
     let refuse = |reason: String| Err(ConfigError::invalid(MECHANISMS, text, reason));
     let named = split_list(text);
