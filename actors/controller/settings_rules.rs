@@ -3,7 +3,7 @@
 use super::rules::{ConfigResource, ConfigRules, ResourceKind};
 use crate::types::{
     BrokerConfigs, ConfigType, GROUP_CONFIGS, GroupConfigRow, Setting, TOPIC_CONFIGS, TopicConfig,
-    TopicConfigRow, broker_config_type, listener_base,
+    TopicConfigRow, broker_config_type,
 };
 use std::collections::BTreeMap;
 
@@ -78,8 +78,6 @@ fn check_value(name: &str, value: &str) -> Result<(), String> {
     if Setting::find(name).is_some_and(|row| !row.dynamic) {
         return Err(format!("Cannot update these configs dynamically: Set({name})"));
     }
-    // A listener's own value is checked as the one that it stands for.
-    let name = listener_base(name).unwrap_or(name);
     BrokerConfigs::check_dynamic(name, value).map(drop).map_err(|error| error.to_string())
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::sasl::check_secret;
 use super::setting::Setting;
-use super::value::{ConfigError, ConfigType};
+use super::value::{ConfigError, ConfigType, check};
 
 /// A value that a layer of the start gave, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,8 +28,8 @@ impl BrokerConfigs {
     /// Takes what the layers of the start gave.
     ///
     /// # Errors
-    /// The first value, in the order of names, that does not fit its setting. Unknown names, such
-    /// as `listener.name.…`, are kept as they are.
+    /// The first value, in the order of names, that does not fit its setting, or the one that it
+    /// overrides for a listener. Unknown names are kept as they are.
     pub fn new(given: BTreeMap<String, Given>) -> Result<Self, ConfigError> {
         let mut checked = BTreeMap::new();
         for (name, Given { value, origin }) in given {
@@ -164,14 +164,18 @@ pub fn listener_base(name: &str) -> Option<&str> {
 /// Type of a broker setting by its name; [`ConfigType::Unknown`] for names of no table.
 #[must_use]
 pub fn broker_config_type(name: &str) -> ConfigType {
-    let row = Setting::find(name).or_else(|| Setting::find(listener_base(name)?));
-    row.map_or(ConfigType::Unknown, |row| row.kind)
+    row_of(name).map_or(ConfigType::Unknown, |row| row.kind)
+}
+
+/// The row of a setting, or of the one that it overrides for a listener.
+fn row_of(name: &str) -> Option<&'static Setting> {
+    Setting::find(name).or_else(|| Setting::find(listener_base(name)?))
 }
 
 fn checked_value(name: &str, value: String) -> Result<String, ConfigError> {
     check_secret(name, &value)?;
-    match Setting::find(name) {
-        Some(row) => row.check(&value),
+    match row_of(name) {
+        Some(row) => check(name, row.kind, row.bounds, &value),
         None => Ok(value),
     }
 }

@@ -40,6 +40,24 @@ fn the_closest_name_counts() {
 }
 
 #[test]
+fn a_listeners_own_value_is_checked_and_brought_into_form_as_the_brokers() {
+    let reauth = "listener.name.sasl.plain.connections.max.reauth.ms";
+    let rate = "listener.name.sasl.max.connection.creation.rate";
+
+    let blank = configs(&[(MECHANISMS, "PLAIN"), (reauth, " 1000 "), (rate, "+7")]);
+    assert_eq!(blank.sasl("SASL").mechanisms, [(PLAIN, Some(Duration::from_secs(1)))]);
+    assert_eq!(blank.value(rate), Some("7"));
+    let live = BTreeMap::from([(rate.to_owned(), " 8 ".to_owned())]);
+    assert_eq!(blank.with_dynamic(&live, &BTreeMap::new()).value(rate), Some("8"));
+    for (name, wrong) in [(reauth, "10s"), (rate, "-1"), (rate, "many")] {
+        let given = Given { value: wrong.to_owned(), origin: "a test".to_owned() };
+        let started = BrokerConfigs::new(BTreeMap::from([(name.to_owned(), given)]));
+        assert!(started.is_err_and(|error| error.to_string().contains(name)), "{name}={wrong}");
+        assert!(BrokerConfigs::check_dynamic(name, wrong).is_err(), "{name}={wrong}");
+    }
+}
+
+#[test]
 fn a_listener_without_usable_mechanisms_or_users_is_refused() {
     let refusal = |pairs: &[(&str, &str)]| check(&configs(pairs), "SASL").unwrap_err().to_string();
 

@@ -14,7 +14,7 @@ pub(super) const ROWS: &[Setting] = &[
     Setting::fixed("connection.failed.authentication.delay.ms", Int, Some("100")).bounds(Bounds::AtLeast(0))
         .works("A client that fails to authenticate hears of it after this long, in milliseconds."),
     Setting::fixed("connections.max.reauth.ms", Long, Some("0"))
-        .works("A client that authenticated has to do it again after this long, in milliseconds; 0 for never. With `listener.name.<listener>.<mechanism>.` in front for one mechanism of one listener."),
+        .works("A client that authenticated has to do it again after this long, in milliseconds; 0 for never. With `listener.name.<listener>.` or `listener.name.<listener>.<mechanism>.` in front for one listener, or one mechanism of it; that is live, as Kafka takes it."),
     Setting::fixed("delegation.token.expiry.check.interval.ms", Long, Some("3600000")),
     Setting::fixed("delegation.token.expiry.time.ms", Long, Some("86400000")),
     Setting::fixed("delegation.token.max.lifetime.ms", Long, Some("604800000")),
