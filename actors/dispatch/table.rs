@@ -196,6 +196,8 @@ pub fn start(broker: &Broker, session: &mut Session, frame: Bytes) -> Result<Pen
     let (head, body) =
         RequestHead::parse(frame).map_err(|error| Closed(format!("bad header: {error}")))?;
     let RequestHead { api_key, api_version: version, correlation_id, client_id } = head;
+    // Whose quotas a client uses is not known before it has said who it is.
+    let is_charged = session.frames() == Frames::Requests;
     if let Some(client) = &mut session.authentication {
         match client.admit(api_key, broker.clock.mono()) {
             Admission::Granted => {}
@@ -222,7 +224,11 @@ pub fn start(broker: &Broker, session: &mut Session, frame: Bytes) -> Result<Pen
     }
     let client_id = client_id.as_deref().unwrap_or_default();
     let now = broker.clock.now();
-    let charge = Charge::begin(broker, session, client_id, api_key, body.len());
+    let charge = if is_charged {
+        Charge::begin(broker, session, client_id, api_key, body.len())
+    } else {
+        Charge::default()
+    };
     let mut ask = Ask { broker, session, version, correlation_id, client_id, now, charge };
     call(&mut ask, api_key, body)
 }

@@ -7,9 +7,10 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
+use kafka_protocol::messages::alter_client_quotas_request::{EntityData, EntryData, OpData};
 use kafka_protocol::messages::{
-    ApiVersionsRequest, MetadataRequest, RequestHeader, ResponseHeader, SaslAuthenticateRequest,
-    SaslHandshakeRequest,
+    AlterClientQuotasRequest, ApiVersionsRequest, MetadataRequest, RequestHeader, ResponseHeader,
+    SaslAuthenticateRequest, SaslHandshakeRequest,
 };
 use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request, StrBytes};
 
@@ -209,6 +210,28 @@ fn a_session_that_is_over_ends_with_the_next_request() {
     let said = again.authenticate(2, b"\0admin\0admin-secret").expect("an answer");
     assert!(said.0 == 58 && said.1.contains("Cannot change principals"), "{said:?}");
     assert_eq!(again.receive(), None);
+}
+
+#[test]
+fn who_has_not_said_who_it_is_uses_up_nobodys_quota() {
+    let broker = broker(&[]);
+    let mut client = Client::connect(broker.address());
+    client.handshake(1, "PLAIN");
+    client.authenticate(2, ALICE);
+    let user = EntityData::default().with_entity_type(StrBytes::from("user"));
+    let least = OpData::default().with_key(StrBytes::from("request_percentage")).with_value(1e-9);
+    let entry =
+        EntryData::default().with_entity(vec![user.with_entity_name(None)]).with_ops(vec![least]);
+    let request = AlterClientQuotasRequest::default().with_entries(vec![entry]);
+    let altered = client.ask(1, &request).expect("an answer");
+    assert_eq!(altered.entries[0].error_code, 0);
+
+    let pause = |client: &mut Client| {
+        let answer = client.ask(3, &ApiVersionsRequest::default()).expect("an answer");
+        answer.throttle_time_ms
+    };
+    assert!(pause(&mut client) > 0);
+    assert_eq!(pause(&mut Client::connect(broker.address())), 0);
 }
 
 #[test]
