@@ -51,9 +51,6 @@ enum Stage {
 struct Exchange {
     mechanism: SaslMechanism,
     server: SaslServer,
-    /// Passwords of PLAIN, as they were when it began.
-    passwords: BTreeMap<String, Secret>,
-    lifetime: Option<Duration>,
     /// Whether tokens come in requests.
     in_requests: bool,
     /// The client will be refused for this.
@@ -193,7 +190,7 @@ impl Authentication {
         &mut self,
         version: i16,
         name: &str,
-        settings: SaslSettings,
+        settings: &SaslSettings,
         nonce: String,
         now: MonoTime,
     ) -> Handshake {
@@ -208,8 +205,8 @@ impl Authentication {
                 return Handshake::Illegal;
             }
         }
-        let mut enabled = settings.mechanisms.into_iter();
-        let Some((mechanism, lifetime)) = enabled.find(|(known, _)| known.name() == name) else {
+        let enabled = |mechanism: &SaslMechanism| settings.mechanism(*mechanism).is_some();
+        let Some(mechanism) = SaslMechanism::named(name).filter(enabled) else {
             let shown: String = name.chars().take(NAME_SHOWN_MAX).collect();
             self.stage = Stage::Refused(format!("Unsupported SASL mechanism {shown:?}"));
             return Handshake::Unsupported;
@@ -226,30 +223,33 @@ impl Authentication {
         self.stage = Stage::Exchange(Box::new(Exchange {
             mechanism,
             server: SaslServer::new(mechanism, nonce),
-            passwords: settings.passwords,
-            lifetime,
             in_requests: version >= 1,
             wrong,
         }));
         Handshake::Begun
     }
 
-    /// The client's next token.
+    /// The client's next token, judged by what is set now.
     pub(super) fn token(
         &mut self,
         token: &[u8],
+        settings: &SaslSettings,
         scram: &ScramUsers,
         now: MonoTime,
     ) -> Authenticated {
         let Stage::Exchange(exchange) = &mut self.stage else { return Authenticated::Illegal };
+        let mechanism = exchange.mechanism;
+        let Some(lifetime) = settings.mechanism(mechanism) else {
+            let name = mechanism.name();
+            return self.refuse(format!("SASL mechanism {name} is no longer enabled"));
+        };
         let step = match exchange.wrong.take() {
             Some(wrong) => Err(SaslError::Told(wrong)),
             None => {
-                let users = Users { passwords: &exchange.passwords, scram };
+                let users = Users { passwords: &settings.passwords, scram };
                 exchange.server.step(token, &users)
             }
         };
-        let (mechanism, lifetime) = (exchange.mechanism, exchange.lifetime);
         match step {
             Ok(SaslStep::Challenge(answer)) => Authenticated::Challenge(answer),
             Ok(SaslStep::Done { user, answer }) => {

@@ -17,11 +17,20 @@ fn settings(lifetime: Option<Duration>) -> SaslSettings {
 }
 
 fn begin(client: &mut Authentication, mechanism: &str, now: MonoTime) -> Handshake {
-    client.handshake(1, mechanism, settings(Some(10 * SECOND)), "nonce".to_owned(), now)
+    client.handshake(1, mechanism, &settings(Some(10 * SECOND)), "nonce".to_owned(), now)
 }
 
 fn say(client: &mut Authentication, token: &[u8], now: MonoTime) -> Authenticated {
-    client.token(token, &ScramUsers::default(), now)
+    say_to(client, &settings(Some(10 * SECOND)), token, now)
+}
+
+fn say_to(
+    client: &mut Authentication,
+    settings: &SaslSettings,
+    token: &[u8],
+    now: MonoTime,
+) -> Authenticated {
+    client.token(token, settings, &ScramUsers::default(), now)
 }
 
 fn new() -> Authentication {
@@ -115,12 +124,26 @@ fn tokens_without_a_header_follow_the_oldest_handshake() {
     let mut client = new();
     let settings = settings(None);
 
-    client.handshake(0, "PLAIN", settings, "nonce".to_owned(), MonoTime::START);
+    client.handshake(0, "PLAIN", &settings, "nonce".to_owned(), MonoTime::START);
 
     assert_eq!(client.frames(), Frames::Tokens(1000));
-    let known = say(&mut client, ALICE, MonoTime::START);
+    let known = say_to(&mut client, &settings, ALICE, MonoTime::START);
     assert!(matches!(known, Authenticated::Known { lifetime_ms: 0, .. }), "{known:?}");
     assert_eq!(client.frames(), Frames::Requests);
+}
+
+#[test]
+fn what_was_revoked_between_handshake_and_token_counts_no_more() {
+    let revoked = |change: fn(&mut SaslSettings)| {
+        let (mut client, mut settings) = (new(), settings(None));
+        begin(&mut client, "PLAIN", MonoTime::START);
+        change(&mut settings);
+        let said = say_to(&mut client, &settings, ALICE, MonoTime::START);
+        assert!(matches!(said, Authenticated::Refused(_)), "{said:?}");
+    };
+
+    revoked(|settings| drop(settings.passwords.remove("alice")));
+    revoked(|settings| settings.mechanisms.retain(|(mechanism, _)| *mechanism != PLAIN));
 }
 
 #[test]
@@ -149,8 +172,8 @@ fn a_client_authenticates_again_once_a_second_and_only_if_its_session_ends() {
     assert_eq!(begin(&mut client, "PLAIN", second), Handshake::Begun);
 
     let mut endless = new();
-    endless.handshake(1, "PLAIN", settings(None), "nonce".to_owned(), MonoTime::START);
-    say(&mut endless, ALICE, MonoTime::START);
+    endless.handshake(1, "PLAIN", &settings(None), "nonce".to_owned(), MonoTime::START);
+    say_to(&mut endless, &settings(None), ALICE, MonoTime::START);
     assert_eq!(begin(&mut endless, "PLAIN", second), Handshake::Illegal);
 }
 

@@ -60,7 +60,8 @@ pub(super) fn start_token(broker: &Broker, session: &mut Session, token: &[u8]) 
 fn authenticate(broker: &Broker, session: &mut Session, token: &[u8]) -> Authenticated {
     let Some(client) = &mut session.authentication else { return Authenticated::Illegal };
     let image = broker.registry.image();
-    let outcome = client.token(token, &image.scram, broker.clock.mono());
+    let Some(settings) = image.sasl.get(client.listener()) else { return Authenticated::Illegal };
+    let outcome = client.token(token, settings, &image.scram, broker.clock.mono());
     if let Authenticated::Known { principal, .. } = &outcome {
         session.principal = principal.clone();
         // Those of nobody, so far.

@@ -21,7 +21,10 @@ pub(super) fn start(
     let Some(client) = &mut ask.session.authentication else {
         return Answer::Now(refuse(ErrorCode::IllegalSaslState));
     };
-    let settings = ask.broker.registry.image().configs.sasl(client.listener());
+    let image = ask.broker.registry.image();
+    let Some(settings) = image.sasl.get(client.listener()) else {
+        return Answer::Now(refuse(ErrorCode::IllegalSaslState));
+    };
     let name = |name: &'static str| StrBytes::from_static_str(name);
     let enabled = settings.mechanisms.iter().map(|(mechanism, _)| name(mechanism.name())).collect();
     match client.handshake(version, &request.mechanism, settings, nonce(), now) {

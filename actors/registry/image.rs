@@ -2,7 +2,9 @@
 
 use crate::partition::Partition;
 use crate::sasl::ScramUsers;
-use crate::types::{BrokerConfigs, LeaderEpoch, Offset, TopicConfig, TopicName, Uuid};
+use crate::types::{
+    BrokerConfigs, LeaderEpoch, Offset, SaslSettings, TopicConfig, TopicName, Uuid,
+};
 use arc_swap::{ArcSwap, Guard};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -57,6 +59,8 @@ pub struct MetadataImage {
     pub ids: BTreeMap<Uuid, Arc<TopicImage>>,
     /// The broker's configs, static and dynamic.
     pub configs: Arc<BrokerConfigs>,
+    /// What follows from them for each SASL listener.
+    pub sasl: Arc<BTreeMap<String, SaslSettings>>,
     /// Features that the cluster uses, and their levels.
     pub features: Arc<BTreeMap<String, i16>>,
     /// End of the metadata log that this is the fold of.
@@ -74,6 +78,7 @@ impl MetadataImage {
         Self {
             topics: BTreeMap::new(),
             ids: BTreeMap::new(),
+            sasl: Arc::new(configs.sasl_of_listeners()),
             configs,
             features: Arc::default(),
             log_end: Offset::ZERO,

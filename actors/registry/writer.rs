@@ -134,6 +134,7 @@ impl ImageWriter {
 
     /// Puts other broker configs in force, and with them the defaults of every topic.
     pub fn configure(&mut self, configs: BrokerConfigs) {
+        self.next.sasl = Arc::new(configs.sasl_of_listeners());
         self.next.configs = Arc::new(configs);
         let topics: Vec<Arc<TopicImage>> = self.next.topics.values().cloned().collect();
         for topic in topics {

@@ -8,9 +8,12 @@ use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::messages::alter_client_quotas_request::{EntityData, EntryData, OpData};
+use kafka_protocol::messages::incremental_alter_configs_request::{
+    AlterConfigsResource, AlterableConfig,
+};
 use kafka_protocol::messages::{
-    AlterClientQuotasRequest, ApiVersionsRequest, MetadataRequest, RequestHeader, ResponseHeader,
-    SaslAuthenticateRequest, SaslHandshakeRequest,
+    AlterClientQuotasRequest, ApiVersionsRequest, IncrementalAlterConfigsRequest, MetadataRequest,
+    RequestHeader, ResponseHeader, SaslAuthenticateRequest, SaslHandshakeRequest,
 };
 use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request, StrBytes};
 
@@ -232,6 +235,35 @@ fn who_has_not_said_who_it_is_uses_up_nobodys_quota() {
     };
     assert!(pause(&mut client) > 0);
     assert_eq!(pause(&mut Client::connect(broker.address())), 0);
+}
+
+#[test]
+fn users_and_mechanisms_change_while_clients_authenticate_and_nobody_is_locked_out() {
+    let broker = broker(&[]);
+    let mut admin = Client::connect(broker.address());
+    admin.handshake(1, "PLAIN");
+    admin.authenticate(2, ALICE);
+    let mut set = |name: &'static str, value: &'static str| {
+        let config = AlterableConfig::default()
+            .with_name(StrBytes::from(name))
+            .with_value(Some(StrBytes::from(value)));
+        let of_all = AlterConfigsResource::default().with_resource_type(4);
+        let request = IncrementalAlterConfigsRequest::default()
+            .with_resources(vec![of_all.with_configs(vec![config])]);
+        admin.ask(1, &request).expect("an answer").responses[0].error_code
+    };
+    let mut begun = Client::connect(broker.address());
+    begun.handshake(1, "PLAIN");
+
+    let jaas = "listener.name.sasl_plaintext.plain.sasl.jaas.config";
+    assert_eq!(set(jaas, "PlainLoginModule required user_bob=\"bob-secret\";"), 0);
+    assert_eq!(set(jaas, "PlainLoginModule required username=\"bob\";"), 42);
+    assert_eq!(set("sasl.enabled.mechanisms", "GSSAPI"), 42);
+
+    assert_eq!(begun.authenticate(2, ALICE).map(|(code, ..)| code), Some(58));
+    let mut bob = Client::connect(broker.address());
+    bob.handshake(1, "PLAIN");
+    assert_eq!(bob.authenticate(2, b"\0bob\0bob-secret").map(|(code, ..)| code), Some(0));
 }
 
 #[test]

@@ -31,6 +31,16 @@ pub struct SaslSettings {
     pub passwords: BTreeMap<String, Secret>,
 }
 
+impl SaslSettings {
+    /// Whether a mechanism is enabled, and the time after which its clients have to say again who
+    /// they are.
+    #[must_use]
+    pub fn mechanism(&self, wanted: SaslMechanism) -> Option<Option<Duration>> {
+        let mut enabled = self.mechanisms.iter();
+        enabled.find_map(|(mechanism, lifetime)| (*mechanism == wanted).then_some(*lifetime))
+    }
+}
+
 impl BrokerConfigs {
     /// Whether every SASL listener can be served with what is set now. Listeners are those of the
     /// start.
@@ -47,10 +57,16 @@ impl BrokerConfigs {
         listeners::named(&start).unwrap_or_default()
     }
 
+    /// What is in force for each SASL listener, by its name.
+    #[must_use]
+    pub fn sasl_of_listeners(&self) -> BTreeMap<String, SaslSettings> {
+        let all = self.listeners_of_the_start();
+        listeners(&all).map(|name| (name.to_owned(), self.sasl(name))).collect()
+    }
+
     /// What is in force for a listener. What cannot be used is left out; it was refused when it
     /// was set.
-    #[must_use]
-    pub fn sasl(&self, listener: &str) -> SaslSettings {
+    fn sasl(&self, listener: &str) -> SaslSettings {
         let named = split_list(self.of_listener(listener, None, MECHANISMS));
         let served = named.iter().filter_map(|name| SaslMechanism::named(name));
         let mechanisms = served.map(|mechanism| (mechanism, self.max_reauth(listener, mechanism)));
