@@ -2,7 +2,7 @@
 //! `ConfigurationControlManager`, in their order.
 
 use super::error::{ConfigError, ControllerError};
-use super::machine::{ControllerMachine, MIN_INSYNC_REPLICAS};
+use super::machine::{ControllerMachine, MIN_INSYNC_REPLICAS, RECORDS_MAX};
 use super::records::{ConfigRecord, Record};
 use super::request::{
     AlterConfigs, Answer, ConfigChange, ConfigOperation, ConfigsAltered, ResourceAlteration,
@@ -58,6 +58,12 @@ pub(super) fn alter(
         });
         let (resource_type, resource_name) = key;
         results.push(ConfigsAltered { resource_type, resource_name, result });
+    }
+    if records.len() > RECORDS_MAX {
+        records.clear();
+        results
+            .iter_mut()
+            .for_each(|altered| altered.result = Err(ControllerError::TooManyRecords));
     }
     if request.validate_only {
         records.clear();

@@ -352,3 +352,18 @@ fn validation_alone_changes_nothing() {
     assert!(results[0].result.is_ok());
     assert_eq!(of_topic(&cluster, "retention.ms"), None);
 }
+
+#[test]
+fn one_request_changes_no_more_than_one_batch_holds() {
+    let mut cluster = with_topic();
+    let names: Vec<String> = (0..10_001).map(|number| format!("name.{number}")).collect();
+    let changes: Vec<Change<'_>> = names.iter().map(|name| (&**name, SET, Some("x"))).collect();
+
+    assert_eq!(alter(&mut cluster, BROKER, "1", &changes[1..]), None);
+    let before = cluster.log.len();
+    let topic = resource(TOPIC, "t", &[("retention.ms", SET, Some("5000"))]);
+    let refused = alter_all(&mut cluster, vec![topic, resource(BROKER, "", &changes[1..])]);
+
+    assert_eq!(refused, [Some(ErrorCode::PolicyViolation); 2]);
+    assert_eq!(cluster.log.len(), before);
+}

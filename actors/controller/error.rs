@@ -33,8 +33,10 @@ pub enum ControllerError {
     Scram(ScramError),
     /// Counts or replicas that cannot be.
     Placement(PlacementError),
-    /// More partitions or records in one request than one batch may hold.
+    /// More partitions in one request than one batch may hold.
     TooLarge,
+    /// More of other records.
+    TooManyRecords,
     /// No topic of this name has partitions that could be moved.
     NoTopic(Arc<str>),
     /// The topic of this name has no such partition.
@@ -89,7 +91,7 @@ impl ControllerError {
             Self::Feature(_) => ErrorCode::InvalidUpdateVersion,
             Self::Scram(error) => error.code(),
             Self::Placement(error) => error.code(),
-            Self::TooLarge => ErrorCode::PolicyViolation,
+            Self::TooLarge | Self::TooManyRecords => ErrorCode::PolicyViolation,
             Self::UnknownTopic(_) | Self::NoTopic(_) | Self::NoPartition(..) => {
                 ErrorCode::UnknownTopicOrPartition
             }
@@ -155,6 +157,9 @@ impl fmt::Display for ControllerError {
             Self::LogUnreadable(why) => write!(f, "The metadata log cannot be read: {why}"),
             Self::Unavailable => write!(f, "The controller is not available."),
             Self::TooLarge => write!(f, "Excessively large number of partitions per request."),
+            Self::TooManyRecords => {
+                write!(f, "Unable to perform excessively large batch operation.")
+            }
         }
     }
 }

@@ -18,6 +18,10 @@ use std::sync::Arc;
 /// Producer ids are written down this many at a time (`ProducerIdsBlock.PRODUCER_ID_BLOCK_SIZE`).
 pub const PRODUCER_ID_BLOCK: i64 = 1000;
 
+/// Partitions, and records, that one request may make (`MAX_PARTITIONS_PER_BATCH` and
+/// `MAX_RECORDS_PER_USER_OP` in Kafka's controller). One batch must fit one journal group.
+pub(super) const RECORDS_MAX: usize = 10_000;
+
 /// The config that a new cluster keeps as a dynamic default.
 pub(super) const MIN_INSYNC_REPLICAS: &str = "min.insync.replicas";
 

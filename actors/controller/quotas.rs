@@ -1,7 +1,7 @@
 //! Setting client quotas, and finding them; the checks of Kafka's `ClientQuotaControlManager` and
 //! `ClientQuotasImage`, in their order.
 
-use super::machine::ControllerMachine;
+use super::machine::{ControllerMachine, RECORDS_MAX};
 use super::quota_error::QuotaError;
 use super::records::{QuotaRecord, Record};
 use super::request::{
@@ -10,10 +10,6 @@ use super::request::{
 use crate::machine::Decision;
 use crate::quota::{EntityQuotas, QuotaEntity, QuotaKey, QuotaName, QuotaValue};
 use std::collections::{BTreeMap, BTreeSet};
-
-/// Records that one request may make (`MAX_RECORDS_PER_USER_OP` in Kafka's controller). One batch
-/// must fit one journal group.
-const RECORDS_MAX: usize = 10_000;
 
 pub(super) fn alter(machine: &ControllerMachine, request: AlterQuotas) -> Decision<Record, Answer> {
     let mut records = Vec::new();

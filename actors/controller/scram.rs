@@ -1,19 +1,29 @@
 //! Changes of SCRAM users' credentials; the checks of Kafka's `ScramControlManager`.
 
 use super::error::ControllerError;
-use super::machine::ControllerMachine;
+use super::machine::{ControllerMachine, RECORDS_MAX};
 use super::records::Record;
 use super::request::{AlterScram, Answer, ScramAltered, ScramDeletion, ScramUpsertion};
 use super::scram_record::ScramRecord;
 use crate::machine::Decision;
 use crate::sasl::{ITERATIONS_MAX, ITERATIONS_MIN, ScramCredential};
 use crate::types::{ErrorCode, ScramMechanism};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// A user is changed once in a request, by whatever mechanism; one that is named again is not
 /// changed at all.
 pub(super) fn alter(machine: &ControllerMachine, request: AlterScram) -> Decision<Record, Answer> {
+    // Looked at before any key is derived, which takes time.
+    if request.deletions.len() + request.upsertions.len() > RECORDS_MAX {
+        let users: BTreeSet<&str> = request.users().collect();
+        let refused = |user: &str| ScramAltered {
+            user: user.to_owned(),
+            result: Err(ControllerError::TooManyRecords),
+        };
+        let results = users.into_iter().map(refused).collect();
+        return Decision { records: Vec::new(), answer: Answer::ScramAltered(results) };
+    }
     let mut outcomes: BTreeMap<String, Result<ScramRecord, ControllerError>> = BTreeMap::new();
     let AlterScram { deletions, upsertions } = request;
     let deletions = deletions.into_iter().map(Alteration::Deletion);

@@ -115,3 +115,18 @@ fn nothing_of_a_credential_is_shown() {
     let shown = format!("{:?} {:?}", cluster.log, cluster.state());
     assert!(shown.contains("alice") && !shown.contains("stored_key"), "{shown}");
 }
+
+#[test]
+fn one_request_changes_no_more_than_one_batch_holds() {
+    let mut cluster = Cluster::of(1);
+    let deletions = |count: usize| (0..count).map(|n| delete(&format!("u{n}"), SHA_256)).collect();
+
+    let most = ask(&mut cluster, deletions(9_999), vec![set("alice", SHA_256)]);
+    assert_eq!(most.len(), 10_000);
+    assert!(cluster.state().scram().credential("alice", ScramMechanism::Sha256).is_some());
+
+    let refused = ask(&mut cluster, deletions(10_000), vec![set("bob", SHA_256)]);
+    assert_eq!(refused.len(), 10_001);
+    assert!(refused.iter().all(|(_, code)| *code == Some(ErrorCode::PolicyViolation)));
+    assert!(cluster.state().scram().credential("bob", ScramMechanism::Sha256).is_none());
+}

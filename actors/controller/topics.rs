@@ -3,7 +3,7 @@
 
 use super::configs::check_creation;
 use super::error::{ControllerError, PlacementError};
-use super::machine::{ControllerMachine, MIN_INSYNC_REPLICAS};
+use super::machine::{ControllerMachine, MIN_INSYNC_REPLICAS, RECORDS_MAX};
 use super::mutations::Allowance;
 use super::placement::{check_manual, fresh, place};
 use super::records::{ConfigRecord, PartitionRecord, Record, RemoveTopicRecord, TopicRecord};
@@ -16,10 +16,6 @@ use super::state::TopicState;
 use crate::machine::Decision;
 use crate::types::{NodeId, TopicName, Uuid};
 use std::collections::{BTreeMap, BTreeSet};
-
-/// Partitions, and records, that one request may make (`MAX_PARTITIONS_PER_BATCH` and
-/// `MAX_RECORDS_PER_USER_OP` in Kafka's controller). One batch must fit one journal group.
-const RECORDS_MAX: usize = 10_000;
 
 /// The log of the quorum; no topic.
 const METADATA_TOPIC: &str = "__cluster_metadata";
