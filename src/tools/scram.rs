@@ -28,15 +28,20 @@ pub(super) fn credential(
     given: Vec<(String, String)>,
 ) -> Result<Credential, ToolError> {
     let (mut iterations, mut password) = (ITERATIONS_MIN, None);
+    // What is wrong is not shown: it may hold a password, or the rest of one.
     for (name, value) in given {
         match name.as_str() {
             "password" => password = Some(value),
             "iterations" => {
                 iterations = value.parse().map_err(|_| {
-                    ToolError::Argument(format!("iterations is {value:?}, expected a number"))
+                    ToolError::Argument("iterations= of a SCRAM credential is a number".to_owned())
                 })?;
             }
-            _ => return Err(ToolError::Argument(format!("a SCRAM credential has no {name}"))),
+            _ => {
+                return Err(ToolError::Argument(
+                    "a SCRAM credential has iterations= and password= alone".to_owned(),
+                ));
+            }
         }
     }
     if iterations < ITERATIONS_MIN {
@@ -66,6 +71,10 @@ mod tests {
             ["iterations=5000", "iterations=1,password=p", "word=p", "iterations=x,password=p"]
         {
             assert!(credential(ScramMechanism::Sha256, pairs(wrong).unwrap()).is_err(), "{wrong}");
+        }
+        for wrong in ["password=abc,secret=g", "iterations=4096;password=secret"] {
+            let said = credential(ScramMechanism::Sha256, pairs(wrong).unwrap()).unwrap_err();
+            assert!(!said.to_string().contains("secret"), "{said}");
         }
     }
 }

@@ -163,9 +163,8 @@ pub(super) fn alter(
     let mut operations = Vec::new();
     for (key, value) in set {
         let value: f64 = value.parse().map_err(|_| {
-            ToolError::Argument(format!(
-                "Cannot parse quota configuration value for {key}: {value}"
-            ))
+            // It may be a password behind a mechanism that is misspelt.
+            ToolError::Argument(format!("Cannot parse quota configuration value for {key}"))
         })?;
         operations.push(OpData::default().with_key(text(key)).with_value(value));
     }
