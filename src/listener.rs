@@ -169,7 +169,7 @@ impl Connections {
     }
 
     fn entrance(&self, listener: Listener) -> Entrance {
-        let name = listener.name.to_lowercase();
+        let rate_setting = format!("{}{RATE_SETTING}", listener.prefix());
         let advertised = match listener.advertised {
             Some(Endpoint { host, port }) => Advertised::Configured { host, port },
             None => Advertised::AsConnected,
@@ -181,7 +181,7 @@ impl Connections {
         Entrance {
             via: Via { advertised, sasl },
             rate: ConnectionRate::new(self.broker.quotas.windows()),
-            rate_setting: format!("listener.name.{name}.{RATE_SETTING}"),
+            rate_setting,
         }
     }
 

@@ -26,7 +26,6 @@ pub use settings::{
     ConfigSynonym, ConfigType, Effect, Endpoint, GROUP_CONFIGS, Given, GroupConfigRow, JaasError,
     Listener, LoginModule, SaslLogin, SaslSettings, SecurityProtocol, Setting, as_setting,
     broker_config_type, broker_synonyms, listener_base, login_modules, sections,
-    works_for_a_listener,
 };
 pub use time::{MonoTime, Now, Timestamp, TimestampType};
 pub use topic_config::{

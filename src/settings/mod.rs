@@ -16,6 +16,7 @@ mod topics;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
+use std::slice;
 
 use config::{Config, ConfigError as MergeError, Map, Source, Value, ValueKind};
 use ottla_actors::types::{BrokerConfigs, BrokerSettings, ConfigError, Given};
@@ -128,13 +129,15 @@ pub fn load(sources: &Sources) -> Result<Settings, LoadError> {
     let topics = topics::merge([topics, environment.topics]);
     written.extend(environment.entries);
     written.extend(options);
-    let chosen = merge(&[written.clone()])?;
+    let chosen = merge(slice::from_ref(&written))?;
     let derived = derive::listeners(&chosen);
-    let given = merge(&[bundled, written, derived])?;
+    let given = merge(&[bundled, written.clone(), derived])?;
     let origins = given.clone();
     let refuse = |error: ConfigError| LoadError(located(&error, &origins));
     let given = BrokerConfigs::new(given).map_err(refuse)?;
     let broker = given.settings().map_err(refuse)?;
+    let of_listener = |entry: &Entry| names::without_listener(entry, &broker.listeners);
+    warnings.extend(written.iter().filter_map(of_listener));
     Ok(Settings { broker, given, topics, warnings })
 }
 

@@ -1,6 +1,8 @@
 //! Which names are settings, and what was probably meant where one is not.
 
-use ottla_actors::types::{Effect, Setting, TopicConfigRow, listener_base, works_for_a_listener};
+use std::collections::BTreeSet;
+
+use ottla_actors::types::{Effect, Listener, Setting, TopicConfigRow, listener_base};
 
 use super::Entry;
 
@@ -74,12 +76,28 @@ fn nearest(name: &str) -> Option<&'static str> {
     slip.then_some(best.1)
 }
 
-/// What to say about a setting that is taken and does nothing.
+/// What to say about a setting that is taken and does nothing. Those of a listener are not looked
+/// at: see [`without_listener`].
 pub(super) fn without_effect(entry: &Entry) -> Option<String> {
     let Entry { name, origin, .. } = entry;
     let works = match Setting::find(name) {
         Some(row) => row.effect != Effect::None,
-        None => works_for_a_listener(name),
+        None => listener_base(name).is_some(),
     };
     (!works).then(|| format!("{origin}: {name} has no effect here"))
+}
+
+/// What to say about a setting of a listener that does nothing, or whose listener is not there.
+pub(super) fn without_listener(entry: &Entry, listeners: &[Listener]) -> Option<String> {
+    let Entry { name, origin, .. } = entry;
+    let is_own = Setting::find(name).is_none() && listener_base(name).is_some();
+    if !is_own || listeners.iter().any(|listener| listener.goes_by(name)) {
+        return None;
+    }
+    let prefixes: BTreeSet<String> = listeners.iter().map(Listener::prefix).collect();
+    if prefixes.iter().any(|prefix| name.starts_with(prefix)) {
+        return Some(format!("{origin}: {name} has no effect here"));
+    }
+    let prefixes = Vec::from_iter(prefixes).join(", ");
+    Some(format!("{origin}: {name} has no effect: settings of a listener begin with {prefixes}"))
 }

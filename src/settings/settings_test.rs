@@ -194,6 +194,36 @@ fn an_environment_is_only_warned_about() {
 }
 
 #[test]
+fn settings_of_a_listener_that_do_nothing_are_warned_about() {
+    let file = "\
+        listeners=SASL_PLAINTEXT://:1,PLAINTEXT://:2\n\
+        sasl.enabled.mechanisms=SCRAM-SHA-256\n\
+        listener.name.sasl_plaintext.max.connection.creation.rate=5\n\
+        listener.name.sasl_plaintext.sasl.enabled.mechanisms=SCRAM-SHA-512\n\
+        listener.name.SASL_PLAINTEXT.sasl.enabled.mechanisms=GSSAPI\n\
+        listener.name.sasl_plaintext.scram-sha-512.sasl.jaas.config=\n";
+    let variables = environment(&[("KAFKA_LISTENER_NAME_SASL_MAX_CONNECTION_CREATION_RATE", "5")]);
+
+    let settings = with_file("own.properties", file, variables).unwrap();
+
+    let said: Vec<&str> = settings
+        .warnings
+        .iter()
+        .map(|warning| warning.split_once(": ").map_or("", |(_, said)| said))
+        .collect();
+    assert_eq!(
+        said,
+        [
+            "listener.name.SASL_PLAINTEXT.sasl.enabled.mechanisms has no effect: settings of a \
+             listener begin with listener.name.plaintext., listener.name.sasl_plaintext.",
+            "listener.name.sasl_plaintext.scram-sha-512.sasl.jaas.config has no effect here",
+            "listener.name.sasl.max.connection.creation.rate has no effect: settings of a \
+             listener begin with listener.name.plaintext., listener.name.sasl_plaintext.",
+        ]
+    );
+}
+
+#[test]
 fn the_variable_names_the_file_where_no_option_does() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.toml");

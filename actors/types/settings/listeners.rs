@@ -50,6 +50,22 @@ pub struct Listener {
     pub advertised: Option<Endpoint>,
 }
 
+impl Listener {
+    /// What the names of its own settings begin with.
+    #[must_use]
+    pub fn prefix(&self) -> String {
+        format!("listener.name.{}.", self.name.to_lowercase())
+    }
+
+    /// Whether a setting is one of its own, and does something.
+    #[must_use]
+    pub fn goes_by(&self, name: &str) -> bool {
+        let Some(setting) = name.strip_prefix(&self.prefix()) else { return false };
+        let is_sasl = self.protocol == SecurityProtocol::SaslPlaintext;
+        setting == "max.connection.creation.rate" || is_sasl && sasl::works(setting)
+    }
+}
+
 /// Where health and metrics are served.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AdminListener {

@@ -21,7 +21,7 @@ pub use describe::{ConfigEntry, ConfigSource, ConfigSynonym};
 pub use group::{GROUP_CONFIGS, GroupConfigRow};
 pub use jaas::{JaasError, LoginModule, as_setting, login_modules, sections};
 pub use listeners::{AdminListener, Endpoint, Listener, SecurityProtocol};
-pub use sasl::{SaslLogin, SaslSettings, works_for_a_listener};
+pub use sasl::{SaslLogin, SaslSettings};
 pub use setting::{Effect, Setting};
 pub use value::{Bounds, ConfigError, ConfigType};
 pub(crate) use value::{check, split_list};

@@ -148,10 +148,19 @@ fn check(configs: &BrokerConfigs, listener: &str) -> Result<(), ConfigError> {
     Ok(())
 }
 
-/// Whether a setting may be set for one listener, and does something there.
-#[must_use]
-pub fn works_for_a_listener(name: &str) -> bool {
-    listener_base(name).is_some_and(|base| [MECHANISMS, JAAS, MAX_REAUTH].contains(&base))
+/// Whether a setting, as it stands behind a SASL listener's name, does something there.
+pub(super) fn works(setting: &str) -> bool {
+    if [MECHANISMS, JAAS, MAX_REAUTH].contains(&setting) {
+        return true;
+    }
+    let Some((mechanism, setting)) = setting.split_once('.') else { return false };
+    let named = |known: &SaslMechanism| known.name().to_lowercase() == mechanism;
+    match SaslMechanism::ALL.into_iter().find(named) {
+        // Only users of PLAIN are settings.
+        Some(SaslMechanism::Plain) => [JAAS, MAX_REAUTH].contains(&setting),
+        Some(SaslMechanism::Scram(_)) => setting == MAX_REAUTH,
+        None => false,
+    }
 }
 
 /// Checks a value that may hold passwords; says what is wrong without showing it.

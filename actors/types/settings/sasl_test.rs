@@ -83,10 +83,35 @@ fn a_broken_secret_is_refused_and_not_shown() {
 
 #[test]
 fn what_works_for_a_listener_is_known() {
-    assert!(works_for_a_listener("listener.name.a.scram-sha-256.sasl.jaas.config"));
-    assert!(works_for_a_listener("listener.name.a.sasl.enabled.mechanisms"));
-    assert!(!works_for_a_listener("sasl.enabled.mechanisms"));
-    assert!(!works_for_a_listener("listener.name.a.ssl.keystore.location"));
+    let configs = configs(&[
+        ("listeners", "A://:1,B://:2"),
+        ("listener.security.protocol.map", "A:SASL_PLAINTEXT,B:PLAINTEXT"),
+    ]);
+    let all = listeners::named(&configs).unwrap();
+    let works = |name: &str| all.iter().any(|listener| listener.goes_by(name));
+
+    for name in [
+        "listener.name.a.sasl.enabled.mechanisms",
+        "listener.name.a.sasl.jaas.config",
+        "listener.name.a.plain.sasl.jaas.config",
+        "listener.name.a.scram-sha-256.connections.max.reauth.ms",
+        "listener.name.a.max.connection.creation.rate",
+        "listener.name.b.max.connection.creation.rate",
+    ] {
+        assert!(works(name), "{name}");
+    }
+    for name in [
+        "sasl.enabled.mechanisms",
+        "listener.name.A.sasl.enabled.mechanisms",
+        "listener.name.b.sasl.enabled.mechanisms",
+        "listener.name.c.max.connection.creation.rate",
+        "listener.name.a.plain.sasl.enabled.mechanisms",
+        "listener.name.a.scram-sha-256.sasl.jaas.config",
+        "listener.name.a.gssapi.connections.max.reauth.ms",
+        "listener.name.a.ssl.keystore.location",
+    ] {
+        assert!(!works(name), "{name}");
+    }
 }
 
 #[test]
