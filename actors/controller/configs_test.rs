@@ -244,6 +244,27 @@ fn what_would_lock_all_clients_of_a_listener_out_is_refused() {
 }
 
 #[test]
+fn a_secret_is_not_shown_by_debug() {
+    let record = |name: &str, value: &str| ConfigRecord {
+        resource: ConfigResource::Broker(None),
+        name: name.to_owned(),
+        value: Some(value.to_owned()),
+    };
+    let alteration = resource(BROKER, "", &[(OWN_JAAS, SET, Some(BOB))]);
+
+    let jaas = format!("{:?} {alteration:?}", record(OWN_JAAS, BOB));
+
+    assert!(jaas.contains(OWN_JAAS) && !jaas.contains("secret"), "{jaas}");
+    assert!(format!("{:?}", record("num.partitions", "12345")).contains("12345"));
+    let rules =
+        SettingsRules::new(BrokerConfigs::default().with_dynamic(
+            &BTreeMap::from([(OWN_JAAS.to_owned(), BOB.to_owned())]),
+            &BTreeMap::new(),
+        ));
+    assert!(!format!("{rules:?}").contains("secret"));
+}
+
+#[test]
 fn a_deletion_may_not_lock_clients_out_either() {
     let mut cluster = with_sasl();
     let own = [(MECHANISMS, SET, Some("SCRAM-SHA-256")), ("sasl.jaas.config", SET, Some(NOBODY))];

@@ -19,7 +19,9 @@ use super::rules::{ConfigResource, ResourceKind};
 use super::scram_record::{ScramRecord, read_stored, stored};
 use super::state::PartitionState;
 use crate::quota::{QuotaEntity, QuotaKey, QuotaName, QuotaValue};
-use crate::types::{LeaderEpoch, NameError, NodeId, Timestamp, TopicName, Uuid};
+use crate::types::{
+    LeaderEpoch, NameError, NodeId, Timestamp, TopicName, Uuid, shown_broker_value,
+};
 use crate::wire::{BatchBuilder, BatchHeader, Records, crc_of};
 use bincode::{Decode, Encode};
 use bytes::Bytes;
@@ -99,7 +101,7 @@ pub struct PartitionRecord {
 }
 
 /// See [`Record::Config`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct ConfigRecord {
     /// Whose.
     pub resource: ConfigResource,
@@ -107,6 +109,17 @@ pub struct ConfigRecord {
     pub name: String,
     /// The value; `None`: the default again.
     pub value: Option<String>,
+}
+
+impl fmt::Debug for ConfigRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { resource, name, value } = self;
+        let value = value.as_deref().map(|value| match resource {
+            ConfigResource::Broker(_) => shown_broker_value(name, value),
+            ConfigResource::Topic(_) | ConfigResource::Group(_) => value,
+        });
+        f.debug_tuple("ConfigRecord").field(resource).field(name).field(&value).finish()
+    }
 }
 
 /// See [`Record::Quota`].

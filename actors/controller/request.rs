@@ -6,6 +6,7 @@ use super::rules::ConfigResource;
 use crate::quota::{EntityQuotas, QuotaEntity};
 use crate::types::{NodeId, ProducerId, Secret, TopicName, Uuid};
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::IpAddr;
 use std::ops::Range;
 use std::sync::Arc;
@@ -303,7 +304,7 @@ pub struct ResourceAlteration {
 }
 
 /// One key's change.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct ConfigChange {
     /// The key.
     pub name: String,
@@ -311,6 +312,14 @@ pub struct ConfigChange {
     pub operation: i8,
     /// The value; null only for a deletion.
     pub value: Option<String>,
+}
+
+impl fmt::Debug for ConfigChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Whether the value is a secret depends on whose it is.
+        let Self { name, operation, .. } = self;
+        f.debug_tuple("ConfigChange").field(name).field(operation).finish_non_exhaustive()
+    }
 }
 
 /// What to do with a key (`AlterConfigOp.OpType`).

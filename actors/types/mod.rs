@@ -21,6 +21,7 @@ pub use metrics::{
     QuotaMetrics, RebalanceReason, ThrottleReason,
 };
 pub use security::{KafkaPrincipal, SaslMechanism, ScramMechanism, Secret};
+pub(crate) use settings::shown_broker_value;
 pub use settings::{
     AdminListener, Bounds, BrokerConfigs, BrokerSettings, ConfigEntry, ConfigError, ConfigSource,
     ConfigSynonym, ConfigType, Effect, Endpoint, GROUP_CONFIGS, Given, GroupConfigRow, JaasError,

@@ -52,11 +52,18 @@ pub struct Sources {
 }
 
 /// One setting as a layer gives it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 struct Entry {
     name: String,
     value: String,
     origin: String,
+}
+
+impl fmt::Debug for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The value may be a secret.
+        f.debug_tuple("Entry").field(&self.name).field(&self.origin).finish_non_exhaustive()
+    }
 }
 
 /// Why the broker does not start. One line, for the person at the terminal.

@@ -1,13 +1,14 @@
 //! Configurations of a broker as text: what was given at the start and what was set since.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use super::sasl::check_secret;
 use super::setting::Setting;
 use super::value::{ConfigError, ConfigType, check};
 
 /// A value that a layer of the start gave, and where.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Given {
     /// The value in normal form.
     pub value: String,
@@ -15,13 +16,48 @@ pub struct Given {
     pub origin: String,
 }
 
+impl fmt::Debug for Given {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Whether the value is a secret depends on its name.
+        f.debug_struct("Given").field("origin", &self.origin).finish_non_exhaustive()
+    }
+}
+
 /// Everything that was set for this broker. An immutable picture: a change of the dynamic values
 /// makes another one.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct BrokerConfigs {
     given: BTreeMap<String, Given>,
     dynamic_broker: BTreeMap<String, String>,
     dynamic_default: BTreeMap<String, String>,
+}
+
+impl fmt::Debug for BrokerConfigs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let given = self.given.iter().map(|(name, given)| (name, &given.value)).collect();
+        f.debug_struct("BrokerConfigs")
+            .field("given", &Shown(given))
+            .field("dynamic_broker", &Shown(self.dynamic_broker.iter().collect()))
+            .field("dynamic_default", &Shown(self.dynamic_default.iter().collect()))
+            .finish()
+    }
+}
+
+struct Shown<'a>(Vec<(&'a String, &'a String)>);
+
+impl fmt::Debug for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut map = f.debug_map();
+        for (name, value) in &self.0 {
+            map.entry(name, &shown_broker_value(name, value));
+        }
+        map.finish()
+    }
+}
+
+/// What `Debug` shows of a broker's setting; what no table knows may be a secret.
+pub(crate) fn shown_broker_value<'a>(name: &str, value: &'a str) -> &'a str {
+    if broker_config_type(name).is_sensitive() { "[hidden]" } else { value }
 }
 
 impl BrokerConfigs {

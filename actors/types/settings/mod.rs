@@ -16,6 +16,7 @@ mod table;
 mod value;
 
 pub use broker::BrokerSettings;
+pub(crate) use configs::shown_broker_value;
 pub use configs::{BrokerConfigs, Given, broker_config_type, broker_synonyms, listener_base};
 pub use describe::{ConfigEntry, ConfigSource, ConfigSynonym};
 pub use group::{GROUP_CONFIGS, GroupConfigRow};

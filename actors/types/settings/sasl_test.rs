@@ -82,6 +82,18 @@ fn a_broken_secret_is_refused_and_not_shown() {
 }
 
 #[test]
+fn a_secret_is_not_shown_by_debug() {
+    let own = "listener.name.sasl.plain.sasl.jaas.config";
+    let given = configs(&[(JAAS, JAAS_OF_ALICE), ("num.partitions", "7")]);
+    let live = BTreeMap::from([(own.to_owned(), JAAS_OF_ALICE.to_owned())]);
+
+    let shown = format!("{:?} {:?}", given.with_dynamic(&live, &live), given.given());
+
+    assert!(!shown.contains("secret"), "{shown}");
+    assert!(shown.contains(own) && shown.contains("\"num.partitions\": \"7\""), "{shown}");
+}
+
+#[test]
 fn what_works_for_a_listener_is_known() {
     let configs = configs(&[
         ("listeners", "A://:1,B://:2"),
