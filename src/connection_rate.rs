@@ -9,8 +9,12 @@ use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-/// Addresses that are remembered; past it those go whose connections are all paid for.
-const ADDRESSES_MAX: usize = 10_000;
+/// Past so many addresses it is worth a look, once a window, for those to forget.
+const ADDRESSES_MANY: usize = 10_000;
+/// Addresses that are remembered. Past it connections of others are not counted until there is
+/// room: who has that many addresses is held up by `max.connection.creation.rate`, not by what each
+/// of them may do, and nobody else shall be kept out.
+const ADDRESSES_MAX: usize = 100_000;
 
 /// A mean over the whole windows of `quota.window.num` and `quota.window.size.seconds`, as Kafka's:
 /// connections of that long may come at once after a rest. The rate may be another each time.
@@ -78,12 +82,20 @@ impl ConnectionRate {
 #[derive(Debug)]
 pub(crate) struct ConnectionRates {
     windows: Windows,
-    means: Mutex<BTreeMap<IpAddr, Mean>>,
+    means: Mutex<Means>,
+}
+
+#[derive(Debug)]
+struct Means {
+    of: BTreeMap<IpAddr, Mean>,
+    /// When it was last looked for some to forget.
+    looked_at: MonoTime,
 }
 
 impl ConnectionRates {
     pub(crate) fn new(windows: Windows) -> Self {
-        Self { windows, means: Mutex::default() }
+        let means = Means { of: BTreeMap::new(), looked_at: MonoTime::START };
+        Self { windows, means: Mutex::new(means) }
     }
 
     /// Counts one connection of an address that may open so many a second.
@@ -93,11 +105,16 @@ impl ConnectionRates {
     /// window.
     pub(crate) fn take(&self, ip: IpAddr, per_second: f64, now: MonoTime) -> Result<(), Duration> {
         let mut means = self.means.lock().unwrap_or_else(PoisonError::into_inner);
-        if means.len() >= ADDRESSES_MAX {
+        let is_due = now.since(means.looked_at) >= self.windows.size;
+        if means.of.len() >= ADDRESSES_MANY && is_due {
             // None is ever further beyond its mean than that takes.
-            means.retain(|_, mean| now.since(mean.at) < self.windows.whole());
+            means.of.retain(|_, mean| now.since(mean.at) < self.windows.whole());
+            means.looked_at = now;
         }
-        let mean = means.entry(ip).or_insert(Mean::START);
+        if means.of.len() >= ADDRESSES_MAX && !means.of.contains_key(&ip) {
+            return Ok(());
+        }
+        let mean = means.of.entry(ip).or_insert(Mean::START);
         let mut next = *mean;
         next.record(per_second, now);
         let excess = next.excess(per_second, self.windows, now);
@@ -174,15 +191,46 @@ mod tests {
         assert_eq!(rates.take(ip(1), 0.5, at(101)), Err(Duration::from_secs(1)));
     }
 
+    fn come(rates: &ConnectionRates, addresses: usize, now: MonoTime) {
+        for number in 0..u32::try_from(addresses).unwrap() {
+            assert_eq!(rates.take(IpAddr::from(number.to_be_bytes()), 2.0, now), Ok(()));
+        }
+    }
+
     #[test]
     fn addresses_that_are_at_rest_are_forgotten() {
         let rates = ConnectionRates::new(WINDOWS);
-        for number in 0..u32::try_from(ADDRESSES_MAX).unwrap() {
-            assert_eq!(rates.take(IpAddr::from(number.to_be_bytes()), 2.0, at(0)), Ok(()));
-        }
+        come(&rates, ADDRESSES_MANY, at(0));
 
         assert_eq!(rates.take(ip(1), 2.0, at(60)), Ok(()));
 
-        assert_eq!(rates.means.lock().unwrap().len(), 1);
+        assert_eq!(rates.means.lock().unwrap().of.len(), 1);
+    }
+
+    #[test]
+    fn any_number_of_addresses_at_once_is_held_in_bounds_and_keeps_nobody_out() {
+        let rates = ConnectionRates::new(WINDOWS);
+        (0..20).for_each(|_| assert_eq!(rates.take(ip(1), 2.0, at(60)), Ok(())));
+
+        come(&rates, 2 * ADDRESSES_MAX, at(60));
+
+        assert_eq!(rates.means.lock().unwrap().of.len(), ADDRESSES_MAX);
+        assert!(rates.take(ip(1), 2.0, at(60)).is_err(), "who was there is counted");
+        assert_eq!(rates.take(ip(2), 2.0, at(80)), Ok(()));
+        assert_eq!(rates.means.lock().unwrap().of.len(), 1);
+    }
+
+    #[test]
+    fn many_addresses_are_looked_through_once_a_window() {
+        let rates = ConnectionRates::new(WINDOWS);
+        come(&rates, ADDRESSES_MANY, at(60));
+        assert_eq!(rates.take(ip(1), 2.0, at(60)), Ok(()));
+        assert_eq!(rates.means.lock().unwrap().looked_at, at(60));
+
+        let later = at(60).after(Duration::from_millis(999));
+        assert_eq!(rates.take(ip(2), 2.0, later), Ok(()));
+        assert_eq!(rates.means.lock().unwrap().looked_at, at(60));
+        assert_eq!(rates.take(ip(2), 2.0, at(61)), Ok(()));
+        assert_eq!(rates.means.lock().unwrap().looked_at, at(61));
     }
 }
