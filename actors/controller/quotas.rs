@@ -103,12 +103,12 @@ fn entity(alteration: &QuotaAlteration) -> Result<QuotaEntity, QuotaError> {
 }
 
 /// What a value may be: Kafka reads byte rates as 64 bits, the rate of connections as 32, the rest
-/// as floats.
+/// as floats, which may be infinite. It takes what is no number as well, which bounds nothing.
 fn check(key: QuotaKey, value: f64) -> Result<(), QuotaError> {
     /// The nearest float to the largest 64-bit number.
     const LONG_MAX: f64 = 9_223_372_036_854_775_807.0;
     let name = || key.name().to_owned();
-    if value <= 0.0 {
+    if value.is_nan() || value <= 0.0 {
         return Err(QuotaError::NotPositive(name()));
     }
     let (max, kind) = match key {

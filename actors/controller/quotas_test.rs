@@ -120,14 +120,18 @@ fn what_cannot_be_is_refused_with_kafkas_texts() {
         one(&user, "connection_creation_rate", 1.0),
         "Invalid configuration key connection_creation_rate"
     );
-    for value in [0.0, -1.0] {
-        assert_eq!(one(&user, RATE, value), "Quota producer_byte_rate must be greater than 0");
+    for value in [0.0, -1.0, f64::NAN, f64::NEG_INFINITY] {
+        for key in [RATE, "request_percentage", "controller_mutation_rate"] {
+            assert_eq!(one(&user, key, value), format!("Quota {key} must be greater than 0"));
+        }
     }
     assert_eq!(one(&user, RATE, 1.5), "producer_byte_rate cannot be a fractional value.");
-    assert_eq!(
-        one(&user, RATE, 1e300),
-        "Proposed value for producer_byte_rate is too large for a LONG."
-    );
+    for value in [1e300, f64::INFINITY] {
+        assert_eq!(
+            one(&user, RATE, value),
+            "Proposed value for producer_byte_rate is too large for a LONG."
+        );
+    }
     assert_eq!(
         one(&ip, "connection_creation_rate", 3e9),
         "Proposed value for connection_creation_rate is too large for an INT."

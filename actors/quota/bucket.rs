@@ -98,6 +98,16 @@ mod tests {
     }
 
     #[test]
+    fn an_infinite_rate_holds_nobody_up_and_a_lower_one_counts_afterwards() {
+        let mut bucket = TokenBucket::default();
+
+        for _ in 0..2 {
+            assert_eq!(bucket.take(WINDOWS, f64::INFINITY, 1e9, at(0)), Ok(()));
+        }
+        assert_eq!(bucket.take_anyway(WINDOWS, 2.0, 24.0, at(0)), Duration::from_secs(1));
+    }
+
+    #[test]
     fn no_rest_fills_it_beyond_full() {
         let mut bucket = TokenBucket::default();
         assert_eq!(bucket.take(WINDOWS, 2.0, 22.0, at(0)), Ok(()));
