@@ -107,9 +107,11 @@ fn bytes_of((_, user, client_id): &MeterKey) -> usize {
 }
 
 impl Quotas {
-    /// No quotas so far, to be measured over `windows`.
+    /// No quotas so far, to be measured over `windows`, two at least: of one alone nothing is over
+    /// that a bound could be of, and whoever begins to use it would be beyond.
     #[must_use]
     pub fn new(windows: Windows) -> Self {
+        let windows = Windows { count: windows.count.max(2), ..windows };
         let (generation, ip_generation) = (AtomicU64::new(NONE), AtomicU64::new(NONE));
         Self { windows, generation, ip_generation, shared: Mutex::default() }
     }
@@ -265,6 +267,17 @@ mod tests {
         assert_eq!(other.record(100.0, START), Duration::from_secs(10));
         assert_eq!(produce(&quotas, "d").unwrap().record(100.0, START), Duration::ZERO);
         assert_eq!(one.most_at_once(), 100.0);
+    }
+
+    #[test]
+    fn one_window_alone_leaves_something_to_use() {
+        let quotas = Quotas::new(Windows { count: 1, ..WINDOWS });
+        quotas.publish(&default_client(10.0));
+        let metered = produce(&quotas, "c").unwrap();
+
+        assert_eq!(metered.most_at_once(), 10.0);
+        assert_eq!(metered.record(10.0, START), Duration::ZERO);
+        assert_eq!(metered.record(10.0, START), Duration::from_secs(1));
     }
 
     #[test]

@@ -19,7 +19,7 @@ pub(super) const ROWS: &[Setting] = &[
     Setting::fixed("metrics.sample.window.ms", Long, Some("30000")),
     Setting::fixed("producer.purgatory.purge.interval.requests", Int, Some("1000")),
     Setting::fixed("quota.window.num", Int, Some("11")).bounds(Bounds::AtLeast(1))
-        .works("Windows that usage is measured over for client quotas, the one that is not over included."),
+        .works("Windows that usage is measured over for client quotas, the one that is not over included; two at least, 1 counts as 2."),
     Setting::fixed("quota.window.size.seconds", Int, Some("1")).bounds(Bounds::AtLeast(1))
         .works("Length of such a window, in seconds."),
     Setting::fixed("telemetry.max.bytes", Int, Some("1048576")),
