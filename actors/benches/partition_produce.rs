@@ -3,7 +3,7 @@
 use criterion::{BenchmarkId, Criterion, Throughput};
 use ottla_actors::machine::Machine;
 use ottla_actors::partition::{
-    Acks, Effect, Input, Origin, PartitionMachine, PartitionSettings, ProducerTable,
+    Effect, Input, Origin, PartitionMachine, PartitionSettings, ProducerTable,
 };
 use ottla_actors::types::{Codec, LeaderEpoch, MonoTime, Now, Offset, Timestamp};
 use ottla_actors::wire::{BatchHeader, sequence_after};
@@ -54,7 +54,6 @@ impl Producer {
             let produce = Input::Produce {
                 header: self.next,
                 log_append_time: None,
-                acks: Acks::Committed,
                 origin: Origin::Client,
                 reply,
             };

@@ -2,16 +2,18 @@
 
 use super::blocked::Blocked;
 use super::closings::Closings;
-use super::inbound::{FrameError, Inbound, Incoming};
+use super::inbound::{Ahead, FrameError, Inbound, Incoming};
 use super::lane::{self, Pace, Returned};
 use super::memory::{RequestMemory, Room};
 use super::mute::Mute;
 use super::outbound::Outbound;
+use super::patience::Patience;
 use crate::dispatch::{
     self, Answered, Broker, Closed, Frames, Kind, Pending, Polled, Session, Via, key_of, kind_of,
 };
 use crate::runtime::{Alarm, DrainedHook, OnDrained, Reply};
 use crate::types::{ApiMetrics, BlockReason, CloseReason, MonoTime};
+use crate::wire::Hold;
 use actix::prelude::*;
 use actix_rt::ArbiterHandle;
 use bytes::Bytes;
@@ -100,8 +102,7 @@ pub struct ConnectionActor<S> {
     draining: Option<Reply<()>>,
     last_active: MonoTime,
     mute: Mute,
-    /// A frame on its way that others may wait for, by its number, and since when.
-    holding: Option<(u64, MonoTime)>,
+    patience: Patience,
     alarm: Alarm,
     blocked: Blocked,
     /// Dropped with the connection, so that whoever counts connections hears of its end.
@@ -139,7 +140,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> ConnectionActor<S> {
             draining: None,
             last_active,
             mute: Mute::default(),
-            holding: None,
+            patience: Patience::default(),
             alarm: Alarm::default(),
             blocked,
             _guard: guard,
@@ -179,7 +180,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> ConnectionActor<S> {
                 self.inbound.give_way();
                 return Poll::Pending;
             }
-            match self.inbound.poll_read(&mut self.socket, cx) {
+            let ahead = self.ahead();
+            match self.inbound.poll_read(&mut self.socket, ahead, cx) {
                 Poll::Ready(Ok(())) => {
                     self.last_active = self.broker.clock.mono();
                     if self.last_active >= turn_ends {
@@ -278,7 +280,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> ConnectionActor<S> {
             Some(BlockReason::Answers)
         } else if self.slots.len() >= OPEN_REQUESTS_MAX || self.open_bytes > OPEN_BYTES_MAX {
             Some(BlockReason::Requests)
-        } else if self.mute.until().is_some() {
+        } else if self.mute.until().is_some() && !self.inbound.is_begun() {
             Some(BlockReason::Quota)
         } else {
             None
@@ -290,18 +292,28 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> ConnectionActor<S> {
         if self.is_closing || self.draining.is_some() {
             return None;
         }
-        self.full().or_else(|| self.inbound.is_stalled().then_some(BlockReason::Memory))
+        self.full().or_else(|| self.inbound.waits_for_memory().then_some(BlockReason::Memory))
+    }
+
+    /// What is open.
+    fn open(&self) -> Ahead {
+        self.slots.back().map_or(Ahead::Nothing, |last| Ahead::of(kind_of(last.key)))
+    }
+
+    /// What a frame that begins now will find before it. A pause is as long as a quota wants it: what
+    /// others may want is not taken for it, only what was begun goes on.
+    fn ahead(&self) -> Ahead {
+        if self.mute.until().is_some() { Ahead::Other } else { self.open() }
     }
 
     /// Whether the next frame may start behind what is open.
     fn may_start(&self) -> bool {
         let Some(next) = self.inbound.peek() else { return false };
         let key = key_of(&self.session, &next.frame);
-        let is_behind = match self.slots.back() {
-            None => true,
-            Some(last) => kind_of(last.key) == Kind::Produce && kind_of(key) == Kind::Produce,
-        };
-        is_behind && !self.is_full() && !self.is_closing && self.draining.is_none()
+        self.open().lets(kind_of(key))
+            && !self.is_full()
+            && !self.is_closing
+            && self.draining.is_none()
     }
 
     fn startable(&mut self) -> Option<Incoming> {
@@ -339,9 +351,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> ConnectionActor<S> {
             }
             let known = self.session.without_state();
             let session = std::mem::replace(&mut self.session, known);
-            Work::Away(lane::send(&self.limits.lane, self.broker.clone(), session, frame))
+            let errand = (session, frame, room.hold());
+            Work::Away(lane::send(&self.limits.lane, self.broker.clone(), errand))
         } else {
-            self.work_on(frame)
+            self.work_on(frame, room.hold())
         };
         // What it was decides what may follow.
         self.inbound.expect(self.session.frames());
@@ -351,8 +364,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> ConnectionActor<S> {
         started
     }
 
-    fn work_on(&mut self, frame: Bytes) -> Work {
-        match dispatch::start(&self.broker, &mut self.session, frame) {
+    fn work_on(&mut self, frame: Bytes, hold: Hold) -> Work {
+        match dispatch::start(&self.broker, &mut self.session, frame, hold) {
             Ok(pending) => Work::Open(pending),
             Err(closed) => {
                 self.note(CloseReason::Request, &closed.0);
@@ -363,31 +376,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> ConnectionActor<S> {
 
     /// The next moment at which something happens without being asked.
     fn deadline(&self) -> Option<MonoTime> {
-        let received = self.holding.map(|(_, since)| since.after(self.limits.receive_max));
+        let received = self.patience.ends(self.limits.receive_max);
         [received, self.mute.until(), self.answer_deadline()].into_iter().flatten().min()
-    }
-
-    /// Notes since when a frame is on its way in memory that others may want.
-    fn watch_body(&mut self) {
-        let Some(number) = self.inbound.holding() else {
-            self.holding = None;
-            return;
-        };
-        if self.holding.is_none_or(|(known, _)| known != number) {
-            self.holding = Some((number, self.broker.clock.mono()));
-        }
-    }
-
-    /// Whether the frame on its way has had its time while others wait. Where nobody does, it may
-    /// go on.
-    fn is_too_slow(&mut self) -> bool {
-        let Some((_, since)) = &mut self.holding else { return false };
-        let now = self.broker.clock.mono();
-        if now.since(*since) < self.limits.receive_max {
-            return false;
-        }
-        *since = now;
-        self.limits.memory.is_wanted()
     }
 
     fn note(&self, reason: CloseReason, why: &dyn fmt::Display) {
@@ -459,7 +449,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> OnDrained for ConnectionActor<
         loop {
             let is_over = self.drive(cx).is_ready();
             self.blocked.set(self.block_reason());
-            self.watch_body();
+            let now = self.broker.clock.mono();
+            self.patience.watch(self.inbound.holding(), now);
             if is_over {
                 if let Some(reply) = self.draining.take() {
                     reply.send(());
@@ -469,7 +460,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> OnDrained for ConnectionActor<
             if !self.alarm.is_due(self.deadline(), self.broker.clock, cx) {
                 return;
             }
-            if self.is_too_slow() {
+            let is_wanted = self.limits.memory.is_wanted();
+            let now = self.broker.clock.mono();
+            if self.patience.is_over(self.limits.receive_max, now, is_wanted) {
                 self.note(
                     CloseReason::Slow,
                     &"its request comes slowly while others wait for memory",

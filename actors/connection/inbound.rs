@@ -1,7 +1,7 @@
 //! From socket bytes to frames. A frame's size and kind are checked before its body is read.
 
 use super::memory::{OwnMemory, RequestMemory, Room, Turn};
-use crate::dispatch::Frames;
+use crate::dispatch::{Frames, Kind, kind_of};
 use crate::wire::{RequestHead, frame_bytes_max};
 use bytes::{BufMut, Bytes, BytesMut};
 use std::cell::RefCell;
@@ -26,6 +26,35 @@ const RESERVED_BYTES_MAX: usize = 1024 * 1024;
 
 thread_local! {
     static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; SCRATCH_BYTES].into_boxed_slice());
+}
+
+/// What stands before a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ahead {
+    Nothing,
+    /// Produce requests alone.
+    Produce,
+    /// A request that lets nothing start behind it.
+    Other,
+}
+
+impl Ahead {
+    /// What stands before a frame behind a request of this kind, which was let start.
+    pub(super) const fn of(last: Kind) -> Self {
+        match last {
+            Kind::Produce => Self::Produce,
+            Kind::Alone => Self::Other,
+        }
+    }
+
+    /// Whether a request of this kind may start behind it.
+    pub(super) const fn lets(self, kind: Kind) -> bool {
+        match self {
+            Self::Nothing => true,
+            Self::Produce => matches!(kind, Kind::Produce),
+            Self::Other => false,
+        }
+    }
 }
 
 /// A frame without its size, and the memory it counts for.
@@ -76,7 +105,7 @@ pub(super) struct Inbound {
     /// How many were begun.
     bodies: u64,
     was_large: bool,
-    /// The front of a frame is there, but no memory for the rest.
+    /// The front of a frame is there, but no memory for the rest, or it is not its turn to have any.
     is_stalled: bool,
     /// Its place among those that wait.
     turn: Option<Turn>,
@@ -115,8 +144,14 @@ impl Inbound {
     }
 
     /// Whether a frame waits for memory.
-    pub(super) const fn is_stalled(&self) -> bool {
-        self.is_stalled
+    pub(super) const fn waits_for_memory(&self) -> bool {
+        self.is_stalled && self.turn.is_some()
+    }
+
+    /// Whether a frame is there, or on its way, in memory that others may want.
+    pub(super) fn is_begun(&self) -> bool {
+        let ready = self.ready.front().map(|incoming| &incoming.room);
+        self.body.as_ref().map(|body| &body.room).or(ready).is_some_and(Room::is_shared)
     }
 
     /// Lets others have the memory that a frame waits for, while nothing is read here anyway. Its
@@ -127,8 +162,7 @@ impl Inbound {
 
     /// The number of the frame that is on its way, if it lies in memory that others may want.
     pub(super) fn holding(&self) -> Option<u64> {
-        let is_shared = |body: &Body| matches!(body.room, Room::Shared(_));
-        self.body.as_ref().is_some_and(is_shared).then_some(self.bodies)
+        self.body.as_ref().is_some_and(|body| body.room.is_shared()).then_some(self.bodies)
     }
 
     /// Looks at the next whole frame.
@@ -140,17 +174,18 @@ impl Inbound {
     pub(super) fn poll_read<S: AsyncRead + Unpin>(
         &mut self,
         socket: &mut S,
+        ahead: Ahead,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), FrameError>> {
         if self.is_stalled {
-            if !self.begin_body(cx)? {
+            if !self.begin_body(ahead, cx)? {
                 return Poll::Pending;
             }
             self.is_stalled = false;
         }
         if !self.unread.is_empty() {
             let unread = self.unread.split().freeze();
-            self.feed(&unread, cx)?;
+            self.feed(&unread, ahead, cx)?;
             return Poll::Ready(Ok(()));
         }
         if let Some(body) = &mut self.body {
@@ -172,11 +207,11 @@ impl Inbound {
             if room.filled().is_empty() {
                 return Poll::Ready(Err(FrameError::Gone(closed())));
             }
-            Poll::Ready(self.feed(room.filled(), cx))
+            Poll::Ready(self.feed(room.filled(), ahead, cx))
         })
     }
 
-    fn feed(&mut self, mut bytes: &[u8], cx: &Context<'_>) -> Result<(), FrameError> {
+    fn feed(&mut self, mut bytes: &[u8], ahead: Ahead, cx: &Context<'_>) -> Result<(), FrameError> {
         while !bytes.is_empty() {
             if self.expected != Frames::Requests && !self.ready.is_empty() {
                 self.unread.extend_from_slice(bytes);
@@ -199,7 +234,7 @@ impl Inbound {
             self.head_bytes += mine.len();
             bytes = rest;
             let is_there = self.head_bytes == self.head_wanted()?;
-            if is_there && self.head_bytes >= SIZE_BYTES && !self.begin_body(cx)? {
+            if is_there && self.head_bytes >= SIZE_BYTES && !self.begin_body(ahead, cx)? {
                 self.is_stalled = true;
                 self.unread.extend_from_slice(bytes);
                 return Ok(());
@@ -234,19 +269,26 @@ impl Inbound {
     }
 
     /// Judges the frame whose front is there; `false` if it has to wait for memory.
-    fn begin_body(&mut self, cx: &Context<'_>) -> Result<bool, FrameError> {
+    fn begin_body(&mut self, ahead: Ahead, cx: &Context<'_>) -> Result<bool, FrameError> {
         let size = self.size();
         let bytes = usize::try_from(size).map_err(|_| FrameError::Short(size))?;
         let front = self.head.get(SIZE_BYTES..self.head_bytes).unwrap_or_default();
+        let mut kind = Kind::Alone;
         if self.expected == Frames::Requests {
             let (api_key, _, _) = RequestHead::peek(front).ok_or(FrameError::Short(size))?;
             let max = frame_bytes_max(api_key, self.frame_bytes_max);
             if bytes > max {
                 return Err(FrameError::Large { bytes, max });
             }
+            kind = kind_of(api_key);
         }
+        // Of the memory of all it takes none that would then wait for a request before it.
+        let may_share = self.ahead(ahead).lets(kind);
         let (memory, turn) = (&self.memory, &mut self.turn);
-        let shared = || memory.take(bytes, turn, cx.waker()).map(Room::Shared);
+        let shared = || {
+            let permit = may_share.then(|| memory.take(bytes, turn, cx.waker()));
+            permit.flatten().map(Room::shared)
+        };
         let Some(room) = self.own.take(bytes).or_else(shared) else { return Ok(false) };
         // It may have found room of its own meanwhile.
         self.turn = None;
@@ -258,6 +300,15 @@ impl Inbound {
         self.head_bytes = 0;
         self.finish_body();
         Ok(true)
+    }
+
+    /// What a frame that begins now will find before it: what is open, and what waits to be.
+    fn ahead(&self, open: Ahead) -> Ahead {
+        let kinds = self.ready.iter().map(|incoming| {
+            RequestHead::peek(&incoming.frame).map_or(Kind::Alone, |(key, ..)| kind_of(key))
+        });
+        kinds
+            .fold(open, |ahead, kind| if ahead.lets(kind) { Ahead::of(kind) } else { Ahead::Other })
     }
 
     fn finish_body(&mut self) {

@@ -1,6 +1,6 @@
 //! Frames come out whole, however their bytes arrive, and bad ones are known by their front.
 
-use super::inbound::{FrameError, Inbound};
+use super::inbound::{Ahead, FrameError, Inbound};
 use super::memory::RequestMemory;
 use crate::dispatch::Frames;
 use std::pin::Pin;
@@ -45,7 +45,7 @@ fn context() -> Context<'static> {
 
 fn read_all(inbound: &mut Inbound, socket: &mut Pieces) -> Result<Vec<Vec<u8>>, FrameError> {
     let mut frames = Vec::new();
-    while let Poll::Ready(read) = inbound.poll_read(socket, &mut context()) {
+    while let Poll::Ready(read) = inbound.poll_read(socket, Ahead::Nothing, &mut context()) {
         read?;
         while let Some(incoming) = inbound.pop() {
             frames.push(incoming.frame.to_vec());
@@ -112,7 +112,7 @@ fn a_frame_waits_until_there_is_memory_for_it() {
     let mut two = Inbound::new(memory, MIB);
     let mut socket = Pieces(vec![second.clone()]);
 
-    assert!(one.poll_read(&mut Pieces(vec![first]), &mut context()).is_ready());
+    assert!(one.poll_read(&mut Pieces(vec![first]), Ahead::Nothing, &mut context()).is_ready());
     assert_eq!(read_all(&mut two, &mut socket).unwrap().len(), 0, "read beyond the budget");
     drop(one);
     let frames = read_all(&mut two, &mut socket).unwrap();
@@ -129,7 +129,8 @@ fn small_frames_count_once_a_connection_has_many_of_them() {
 
     for _ in 0..10 {
         let mut socket = Pieces(vec![small.clone()]);
-        while let Poll::Ready(read) = inbound.poll_read(&mut socket, &mut context()) {
+        while let Poll::Ready(read) = inbound.poll_read(&mut socket, Ahead::Nothing, &mut context())
+        {
             read.unwrap();
             open.extend(inbound.pop());
         }
@@ -139,6 +140,40 @@ fn small_frames_count_once_a_connection_has_many_of_them() {
     assert_eq!((open.len(), memory.used()), (10, 8 * (small.len() - 4)));
     drop(open);
     assert_eq!(memory.used(), 0);
+}
+
+#[test]
+fn nothing_that_others_may_want_is_taken_for_a_frame_that_would_wait() {
+    let memory = RequestMemory::new(MIB);
+    let large = frame(0, 90_000);
+    for (ahead, is_read) in [(Ahead::Nothing, true), (Ahead::Produce, true), (Ahead::Other, false)]
+    {
+        let mut inbound = Inbound::new(memory.clone(), MIB);
+        let mut socket = Pieces(vec![large.clone()]);
+
+        while inbound.poll_read(&mut socket, ahead, &mut context()).is_ready() {}
+
+        assert_eq!(inbound.peek().is_some(), is_read, "{ahead:?}");
+        assert_eq!(memory.used() > 0, is_read, "{ahead:?}");
+        assert!(!inbound.waits_for_memory());
+        // Its turn has come.
+        while inbound.poll_read(&mut socket, Ahead::Nothing, &mut context()).is_ready() {}
+        assert!(inbound.peek().is_some());
+    }
+}
+
+#[test]
+fn a_frame_behind_one_that_was_not_begun_waits_as_behind_one_that_was() {
+    let memory = RequestMemory::new(MIB);
+    let (small, large) = (frame(3, 5), frame(0, 90_000));
+    let mut inbound = Inbound::new(memory.clone(), MIB);
+    let mut socket = Pieces(vec![[small, large].concat()]);
+
+    assert!(inbound.poll_read(&mut socket, Ahead::Nothing, &mut context()).is_ready());
+    assert_eq!(memory.used(), 0);
+    assert!(inbound.pop().is_some());
+
+    assert_eq!(read_all(&mut inbound, &mut socket).unwrap().len(), 1);
 }
 
 /// A token: its size, and that many bytes.
@@ -185,7 +220,9 @@ fn what_a_frame_is_follows_from_the_one_before_it_however_they_arrive() {
         inbound.expect(kinds[0]);
 
         let mut read: Vec<Vec<u8>> = Vec::new();
-        while let Poll::Ready(outcome) = inbound.poll_read(&mut socket, &mut context()) {
+        while let Poll::Ready(outcome) =
+            inbound.poll_read(&mut socket, Ahead::Nothing, &mut context())
+        {
             outcome.unwrap();
             while let Some(incoming) = inbound.pop() {
                 read.push(incoming.frame.to_vec());

@@ -6,6 +6,7 @@
 
 use crate::dispatch::{self, Answered, Broker, Closed, Pending, Session};
 use crate::runtime::{Alarm, Reply};
+use crate::wire::Hold;
 use actix_rt::ArbiterHandle;
 use bytes::Bytes;
 use std::collections::BTreeMap;
@@ -58,14 +59,13 @@ pub(super) struct Returned {
 pub(super) fn send(
     lane: &ArbiterHandle,
     broker: Arc<Broker>,
-    session: Session,
-    frame: Bytes,
+    (session, frame, hold): (Session, Bytes, Hold),
 ) -> oneshot::Receiver<Returned> {
     let (reply, returned) = Reply::new();
     let errand = move || {
         actix_rt::spawn(Errand {
             broker,
-            work: Some((session, Work::New(frame))),
+            work: Some((session, Work::New(frame, hold))),
             reply: Some(reply),
             took: Duration::ZERO,
             alarm: Alarm::default(),
@@ -78,7 +78,7 @@ pub(super) fn send(
 }
 
 enum Work {
-    New(Bytes),
+    New(Bytes, Hold),
     Open(Pending),
 }
 
@@ -98,22 +98,22 @@ impl Errand {
         let Some((session, work)) = &mut self.work else {
             return Poll::Ready(Ok(Answered::default()));
         };
-        if let Work::New(frame) = work {
-            match dispatch::start(&self.broker, session, std::mem::take(frame)) {
+        if let Work::New(frame, hold) = work {
+            match dispatch::start(&self.broker, session, std::mem::take(frame), hold.clone()) {
                 Ok(pending) => *work = Work::Open(pending),
                 Err(closed) => return Poll::Ready(Err(closed)),
             }
         }
         match work {
             Work::Open(pending) => pending.poll(&self.broker, session, cx),
-            Work::New(_) => Poll::Pending,
+            Work::New(..) => Poll::Pending,
         }
     }
 
     fn deadline(&self) -> Option<crate::types::MonoTime> {
         match &self.work {
             Some((_, Work::Open(pending))) => pending.deadline(),
-            Some((_, Work::New(_))) | None => None,
+            Some((_, Work::New(..))) | None => None,
         }
     }
 }

@@ -1,8 +1,7 @@
 //! Memory that requests of all connections may take together (`queued.max.request.bytes`).
 
-use std::cell::Cell;
+use crate::wire::Hold;
 use std::collections::BTreeMap;
-use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
@@ -134,33 +133,54 @@ impl Drop for Turn {
 
 /// What a connection may have without asking; cheap to clone.
 #[derive(Clone, Debug, Default)]
-pub(super) struct OwnMemory(Rc<Cell<usize>>);
+pub(super) struct OwnMemory(Arc<AtomicUsize>);
 
 impl OwnMemory {
-    /// Takes `bytes`, if they are left.
+    /// Takes `bytes`, if they are left. Only its connection takes, so none come to be less between
+    /// the look and the taking.
     pub(super) fn take(&self, bytes: usize) -> Option<Room> {
-        let used = self.0.get().saturating_add(bytes);
+        let used = self.0.load(Ordering::Acquire).saturating_add(bytes);
         if used > OWN_BYTES {
             return None;
         }
-        self.0.set(used);
-        Some(Room::Own { memory: self.clone(), bytes })
+        self.0.fetch_add(bytes, Ordering::Relaxed);
+        Some(Room(Arc::new(Taken::Own { memory: self.clone(), bytes })))
     }
 }
 
-/// Where a frame lies; given back when dropped.
+/// Where a frame lies; given back when nobody holds it any more.
 #[derive(Debug)]
-pub(super) enum Room {
+pub(super) struct Room(Arc<Taken>);
+
+#[derive(Debug)]
+enum Taken {
     /// In what its connection has without asking.
     Own { memory: OwnMemory, bytes: usize },
     /// In what all connections have together.
     Shared(#[expect(dead_code, reason = "held until the frame goes")] Permit),
 }
 
-impl Drop for Room {
+impl Room {
+    pub(super) fn shared(permit: Permit) -> Self {
+        Self(Arc::new(Taken::Shared(permit)))
+    }
+
+    /// Whether it is memory that others may want.
+    pub(super) fn is_shared(&self) -> bool {
+        matches!(*self.0, Taken::Shared(_))
+    }
+
+    /// Keeps it taken beyond the request: what a client no longer waits for may still wait for the
+    /// disk.
+    pub(super) fn hold(&self) -> Hold {
+        self.0.clone()
+    }
+}
+
+impl Drop for Taken {
     fn drop(&mut self) {
         if let Self::Own { memory, bytes } = self {
-            memory.0.set(memory.0.get().saturating_sub(*bytes));
+            memory.0.fetch_sub(*bytes, Ordering::Release);
         }
     }
 }

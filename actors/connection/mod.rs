@@ -17,6 +17,7 @@ mod lane;
 mod memory;
 mod mute;
 mod outbound;
+mod patience;
 
 pub use actor::{ConnectionActor, ConnectionLimits, Drain};
 pub use closings::Closings;

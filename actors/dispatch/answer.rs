@@ -6,7 +6,7 @@ use super::{Broker, Session, fetch, produce};
 use crate::controller::Requester;
 use crate::runtime::Clock;
 use crate::types::{Metrics, MonoTime, Now};
-use crate::wire::{EncodeError, encode_response};
+use crate::wire::{EncodeError, Hold, encode_response};
 use bytes::Bytes;
 use kafka_protocol::protocol::{Encodable, HeaderVersion};
 use std::fmt;
@@ -47,6 +47,8 @@ impl From<EncodeError> for Closed {
 
 /// A request on its way: who asks, and the broker that is asked.
 pub(crate) struct Ask<'a> {
+    /// Counts the memory of its frame.
+    pub(crate) hold: Hold,
     /// The broker's handles.
     pub(crate) broker: &'a Broker,
     /// What the connection remembers.

@@ -3,7 +3,8 @@
 //! Appends one record batch to each partition named, and answers when `acks` says.
 //! v5 log start offset · v7 zstd · v8 record errors · v9 flexible · v10 current leader, KIP-951 ·
 //! v12 transactions v2 · v13 topic ids
-//! acks=1 and acks=-1 wait alike for the partition's commit: there is one replica.
+//! Whatever acks is, a request is open until the partitions have committed it: there is one replica,
+//! and what waits for the disk counts against its connection. With acks=0 nothing is sent then.
 //! Not done: transactional batches, which no coordinator here could have opened
 //! (INVALID_TXN_STATE).
 
@@ -12,7 +13,7 @@ use super::answer::{Answered, Ask, Closed, Pending as Started, Polled};
 use super::charge::{Charge, throttle_time_ms};
 use super::error_codes::count_errors;
 use super::named::Named;
-use crate::partition::{Acks, Appended, Origin, Partition, ProduceError};
+use crate::partition::{Appended, Origin, Partition, ProduceError};
 use crate::registry::{MetadataImage, TopicImage};
 use crate::types::{ErrorCode, MonoTime, Now, TopicConfig, Uuid};
 use crate::wire::{ProduceRules, Refused, check_batch, encode_response};
@@ -40,7 +41,8 @@ type Commit = oneshot::Receiver<Result<Appended, ProduceError>>;
 pub struct Pending {
     version: i16,
     correlation_id: i32,
-    acks: Acks,
+    /// `acks=0`: the client wants no answer.
+    is_silent: bool,
     deadline: MonoTime,
     topics: Vec<TopicAnswer>,
     advertised: Option<NodeEndpoint>,
@@ -79,14 +81,16 @@ impl Refusal {
 
 #[expect(clippy::needless_pass_by_value, reason = "handlers own their request")]
 pub(super) fn start(ask: &mut Ask<'_>, request: ProduceRequest) -> Result<Started, Closed> {
-    let acks = if request.acks == 0 { Acks::None } else { Acks::Committed };
-    let timeout = Duration::from_millis(u64::try_from(request.timeout_ms).unwrap_or(0));
+    let is_silent = request.acks == 0;
+    // Who waits for no answer has none that could be late.
+    let timeout_ms = if is_silent { i32::MAX } else { request.timeout_ms };
+    let timeout = Duration::from_millis(u64::try_from(timeout_ms).unwrap_or(0));
     let image = ask.broker.registry.image();
     let repeated = repeated_partitions(&request);
     let mut pending = Pending {
         version: ask.version,
         correlation_id: ask.correlation_id,
-        acks,
+        is_silent,
         deadline: ask.now.mono.after(timeout),
         topics: Vec::with_capacity(request.topic_data.len()),
         advertised: None,
@@ -104,7 +108,7 @@ pub(super) fn start(ask: &mut Ask<'_>, request: ProduceRequest) -> Result<Starte
                 Ok(_) if !matches!(request.acks, -1..=1) => {
                     State::Done(Err(Refusal::of(ErrorCode::InvalidRequiredAcks)))
                 }
-                Ok(topic) => send(ask, topic, data.index, data.records.as_ref(), acks),
+                Ok(topic) => send(ask, topic, data.index, data.records.as_ref()),
             };
             partitions.push(PartitionAnswer { index: data.index, state });
         }
@@ -164,13 +168,7 @@ fn repeated_partitions(request: &ProduceRequest) -> BTreeSet<(usize, usize)> {
     repeated
 }
 
-fn send(
-    ask: &Ask<'_>,
-    topic: &TopicImage,
-    index: i32,
-    records: Option<&Bytes>,
-    acks: Acks,
-) -> State {
+fn send(ask: &Ask<'_>, topic: &TopicImage, index: i32, records: Option<&Bytes>) -> State {
     if topic.name.is_internal() && ask.client_id != ADMIN_CLIENT {
         return State::Done(Err(Refusal::of(ErrorCode::InvalidTopicException)));
     }
@@ -180,7 +178,10 @@ fn send(
     match check_batch(records, &rules(ask.version, ask.now, &topic.config)) {
         Ok(batch) => {
             let partition = target.partition.clone();
-            State::Waiting(partition.produce(batch, acks, Origin::Client), partition)
+            State::Waiting(
+                partition.produce(batch, Some(ask.hold.clone()), Origin::Client),
+                partition,
+            )
         }
         Err(refused) => {
             let log_start = target.partition.log().log_start_offset().to_wire();
@@ -253,8 +254,8 @@ impl Pending {
     }
 
     fn finish(&mut self, broker: &Broker) -> Result<Answered, Closed> {
-        let pause = self.charge.settle_produce(broker, self.acks != Acks::None);
-        if self.acks == Acks::None {
+        let pause = self.charge.settle_produce(broker, !self.is_silent);
+        if self.is_silent {
             let failed =
                 self.topics.iter().flat_map(|topic| &topic.partitions).find_map(|answer| {
                     match &answer.state {

@@ -18,7 +18,7 @@ use super::{
     offset_for_leader_epoch, produce, sasl_authenticate, sasl_handshake, sync_group,
     update_features,
 };
-use crate::wire::{RequestHead, decode, encode_response};
+use crate::wire::{Hold, RequestHead, decode, encode_response};
 use bytes::Bytes;
 use kafka_protocol::messages::{
     AlterClientQuotasRequest, AlterConfigsRequest, AlterPartitionReassignmentsRequest,
@@ -189,7 +189,12 @@ pub fn key_of(session: &Session, frame: &[u8]) -> i16 {
 ///
 /// # Errors
 /// The connection is to be closed: an unknown key or version, or bytes that are no such request.
-pub fn start(broker: &Broker, session: &mut Session, frame: Bytes) -> Result<Pending, Closed> {
+pub fn start(
+    broker: &Broker,
+    session: &mut Session,
+    frame: Bytes,
+    hold: Hold,
+) -> Result<Pending, Closed> {
     if let Frames::Tokens(_) = session.frames() {
         return Ok(sasl_authenticate::start_token(broker, session, &frame));
     }
@@ -229,6 +234,6 @@ pub fn start(broker: &Broker, session: &mut Session, frame: Bytes) -> Result<Pen
     } else {
         Charge::default()
     };
-    let mut ask = Ask { broker, session, version, correlation_id, client_id, now, charge };
+    let mut ask = Ask { hold, broker, session, version, correlation_id, client_id, now, charge };
     call(&mut ask, api_key, body)
 }

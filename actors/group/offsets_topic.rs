@@ -2,7 +2,7 @@
 
 use super::directory::{Awaiting, Groups, Loader};
 use super::log::{AppendRefused, OffsetsLog};
-use crate::partition::{Acks, Origin, Partition, ProduceError};
+use crate::partition::{Origin, Partition, ProduceError};
 use crate::registry::{Registry, TopicImage};
 use crate::runtime::Reply;
 use crate::storage::{Log, ReadError, Storage};
@@ -49,7 +49,7 @@ impl OffsetsLog for OffsetsPartition {
             max_timestamp_offset_delta: header.last_offset_delta,
             log_append_time: None,
         };
-        let answer = self.partition.produce(batch, Acks::Committed, Origin::Coordinator);
+        let answer = self.partition.produce(batch, None, Origin::Coordinator);
         actix_rt::spawn(async move {
             match answer.await {
                 Ok(Ok(_)) => done.send(Ok(())),

@@ -1,6 +1,6 @@
 //! The partition's mailbox: turns messages into inputs, and effects into appends and answers.
 
-use super::machine::{Acks, Effect, Input, Origin, PartitionMachine, PartitionSettings};
+use super::machine::{Effect, Input, Origin, PartitionMachine, PartitionSettings};
 use super::{
     ActiveProducer, Appended, FetchWait, PartitionStart, PartitionView, ProduceError, ProducerTable,
 };
@@ -8,7 +8,7 @@ use crate::machine::Machine;
 use crate::runtime::{Alarm, Clock, DrainedHook, OnDrained, Reply, Turn};
 use crate::storage::{AppendError, Log, LogListener, LogNews, Storage};
 use crate::types::{MonoTime, Offset};
-use crate::wire::{CheckedBatch, StampedBatch};
+use crate::wire::{CheckedBatch, Hold, StampedBatch};
 use actix::prelude::*;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -25,8 +25,8 @@ const GROUP_BYTES: usize = 64 * 1024;
 pub struct Produce {
     /// The batch.
     pub batch: CheckedBatch,
-    /// When to answer.
-    pub acks: Acks,
+    /// Counts its memory.
+    pub hold: Option<Hold>,
     /// Who sends it.
     pub origin: Origin,
     /// When it was sent.
@@ -146,13 +146,13 @@ impl PartitionActor {
     fn drive(
         &mut self,
         input: Input<Reply<Result<Appended, ProduceError>>>,
-        batch: Option<&CheckedBatch>,
+        mut batch: Option<(&CheckedBatch, Option<Hold>)>,
     ) {
         let mut effects = std::mem::take(&mut self.effects);
         self.machine.handle(self.clock.now(), input, &mut effects);
         for effect in effects.drain(..) {
             match effect {
-                Effect::Append { base } => self.gather(base, batch),
+                Effect::Append { base } => self.gather(base, batch.take()),
                 Effect::Answer { reply, result } => reply.send(result),
                 Effect::HighWatermark(up_to) => self.view.set_high_watermark(up_to),
                 Effect::Reload => self.reload(),
@@ -162,11 +162,12 @@ impl PartitionActor {
         self.effects = effects;
     }
 
-    fn gather(&mut self, base: Offset, batch: Option<&CheckedBatch>) {
-        let Some(batch) = batch else { return };
+    fn gather(&mut self, base: Offset, batch: Option<(&CheckedBatch, Option<Hold>)>) {
+        let Some((batch, hold)) = batch else { return };
         let epoch = self.machine.leader_epoch();
         self.open_bytes += batch.header.size_bytes;
-        self.open.push(StampedBatch::new(batch.header, &batch.batch, base, epoch));
+        let stamped = StampedBatch::new(batch.header, &batch.batch, base, epoch);
+        self.open.push(stamped.holding(hold));
     }
 
     /// Hands the open group to the journal, unless it had better grow first.
@@ -285,11 +286,11 @@ impl Handler<Produce> for PartitionActor {
         }
         let log_start = self.log.log_start_offset();
         self.drive(Input::LogStart(log_start), None);
-        let Produce { batch, acks, origin, sent, reply } = produce;
+        let Produce { batch, hold, origin, sent, reply } = produce;
         self.storage.metrics().partition_mailbox.record_time(self.clock.mono().since(sent));
         let (header, log_append_time) = (batch.header, batch.log_append_time);
-        let input = Input::Produce { header, log_append_time, acks, origin, reply };
-        self.drive(input, Some(&batch));
+        let input = Input::Produce { header, log_append_time, origin, reply };
+        self.drive(input, Some((&batch, hold)));
     }
 }
 

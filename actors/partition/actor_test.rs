@@ -1,7 +1,7 @@
 //! The partition's shell over a simulated disk whose journal is driven by hand.
 
-use super::{Acks, Appended, FetchWait, Origin, Partition, PartitionSettings, PartitionStart};
 use super::{ActiveProducer, PartitionActor, ProduceError};
+use super::{Appended, FetchWait, Origin, Partition, PartitionSettings, PartitionStart};
 use crate::runtime::{Clock, start_local};
 use crate::storage::{Driver, LogPolicy, MemoryIndex, SimDisk, Storage, StorageOptions};
 use crate::types::{LeaderEpoch, LogId, NodeId, Offset, ProducerEpoch, ProducerId, Uuid};
@@ -57,7 +57,7 @@ impl Bench {
         let header = from(BatchHeader::parse(&batch).unwrap());
         let batch =
             CheckedBatch { header, batch, max_timestamp_offset_delta: 0, log_append_time: None };
-        self.partition.produce(batch, Acks::Committed, Origin::Client)
+        self.partition.produce(batch, None, Origin::Client)
     }
 
     /// Lets the actor take its messages, the journal commit, and the actor hear of it.

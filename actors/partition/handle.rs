@@ -2,13 +2,12 @@
 
 use super::actor::{Close, DescribeProducers, PartitionActor, Produce, WaitForData};
 use super::{
-    Acks, ActiveProducer, Appended, FetchWait, Origin, PartitionSettings, PartitionView,
-    ProduceError,
+    ActiveProducer, Appended, FetchWait, Origin, PartitionSettings, PartitionView, ProduceError,
 };
 use crate::runtime::{Clock, Reply, start_on};
 use crate::storage::{Log, Storage};
 use crate::types::LeaderEpoch;
-use crate::wire::CheckedBatch;
+use crate::wire::{CheckedBatch, Hold};
 use actix::Addr;
 use actix_rt::ArbiterHandle;
 use std::fmt;
@@ -75,17 +74,18 @@ impl Partition {
         &self.0.view
     }
 
-    /// Sends a checked batch; the answer comes when `acks` says.
+    /// Sends a checked batch; the answer comes when it is committed. What `hold` counts is held
+    /// until it was written, whoever still waits for that.
     #[must_use]
     pub fn produce(
         &self,
         batch: CheckedBatch,
-        acks: Acks,
+        hold: Option<Hold>,
         origin: Origin,
     ) -> oneshot::Receiver<Result<Appended, ProduceError>> {
         let (reply, answer) = Reply::new();
         let sent = self.0.clock.mono();
-        self.0.address.do_send(Produce { batch, acks, origin, sent, reply });
+        self.0.address.do_send(Produce { batch, hold, origin, sent, reply });
         answer
     }
 

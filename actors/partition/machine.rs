@@ -12,15 +12,6 @@ use std::time::Duration;
 /// (`producer.id.expiration.check.interval.ms`, Kafka's default).
 const EXPIRY_INTERVAL: Duration = Duration::from_secs(600);
 
-/// When a produce request is answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Acks {
-    /// Once the batch has its place (`acks=0`): nobody waits, but an error closes the connection.
-    None,
-    /// Once it may be acknowledged (`acks=1` and `acks=-1`, alike while this is the only replica).
-    Committed,
-}
-
 /// Who sends a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
@@ -39,8 +30,6 @@ pub enum Input<R> {
         header: BatchHeader,
         /// The timestamp that the broker gave to all records, in ms; none with CreateTime.
         log_append_time: Option<i64>,
-        /// When to answer.
-        acks: Acks,
         /// Who sends it.
         origin: Origin,
         /// Whom to answer.
@@ -188,7 +177,6 @@ impl<R> PartitionMachine<R> {
     fn produce(
         &mut self,
         (header, log_append_time): (&BatchHeader, Option<i64>),
-        acks: Acks,
         origin: Origin,
         reply: R,
         out: &mut Vec<Effect<R>>,
@@ -211,7 +199,7 @@ impl<R> PartitionMachine<R> {
             Ok(Admitted::Duplicate { end, answer }) => (end, answer),
             Err(error) => return out.push(Effect::Answer { reply, result: Err(error) }),
         };
-        if acks == Acks::None || end <= self.high_watermark {
+        if end <= self.high_watermark {
             out.push(Effect::Answer { reply, result: Ok(answer) });
         } else {
             self.parked.push_back(Parked { reply, end, answer });
@@ -260,8 +248,8 @@ impl<R> Machine for PartitionMachine<R> {
 
     fn handle(&mut self, now: Now, input: Input<R>, out: &mut Vec<Effect<R>>) {
         match input {
-            Input::Produce { header, log_append_time, acks, origin, reply } => {
-                self.produce((&header, log_append_time), acks, origin, reply, out);
+            Input::Produce { header, log_append_time, origin, reply } => {
+                self.produce((&header, log_append_time), origin, reply, out);
                 if self.expiry_due.is_none() && !self.producers.is_empty() {
                     self.expiry_due = Some(now.mono.after(EXPIRY_INTERVAL));
                 }

@@ -1,6 +1,6 @@
 //! The partition's rules, one by one.
 
-use super::machine::{Acks, Effect, Input, Origin, PartitionMachine, PartitionSettings};
+use super::machine::{Effect, Input, Origin, PartitionMachine, PartitionSettings};
 use super::{Appended, ProduceError, ProducerTable};
 use crate::machine::Machine;
 use crate::types::{LeaderEpoch, MonoTime, Now, Offset, Timestamp};
@@ -47,8 +47,8 @@ fn run(machine: &mut PartitionMachine<u32>, input: Input<u32>) -> Vec<Effect<u32
 }
 
 fn send(machine: &mut PartitionMachine<u32>, reply: u32, header: BatchHeader) -> Vec<Effect<u32>> {
-    let (acks, origin) = (Acks::Committed, Origin::Client);
-    run(machine, Input::Produce { header, log_append_time: None, acks, origin, reply })
+    let origin = Origin::Client;
+    run(machine, Input::Produce { header, log_append_time: None, origin, reply })
 }
 
 fn flush(machine: &mut PartitionMachine<u32>, up_to: i64) -> Vec<Effect<u32>> {
@@ -87,18 +87,6 @@ fn a_flush_answers_no_batch_beyond_it() {
 
     assert!(matches!(effects[1], Effect::Answer { reply: 1, .. }));
     assert_eq!(effects.len(), 2, "{effects:?}");
-}
-
-#[test]
-fn acks_0_is_answered_when_the_batch_has_its_place() {
-    let mut partition = machine();
-    let (header, acks, origin) = (plain(2), Acks::None, Origin::Client);
-
-    let input = Input::Produce { header, log_append_time: None, acks, origin, reply: 1 };
-    let effects = run(&mut partition, input);
-
-    assert_eq!(answer(&effects), Ok(0));
-    assert_eq!(partition.high_watermark(), Offset::ZERO, "nothing is committed yet");
 }
 
 #[test]

@@ -20,7 +20,7 @@ mod view;
 pub use actor::{Close, DescribeProducers, PartitionActor, Produce, WaitForData};
 pub use error::ProduceError;
 pub use handle::{Partition, PartitionStart};
-pub use machine::{Acks, Effect, Input, Origin, PartitionMachine, PartitionSettings};
+pub use machine::{Effect, Input, Origin, PartitionMachine, PartitionSettings};
 pub use producers::{ActiveProducer, ProducerTable};
 pub use view::{FetchWait, PartitionView};
 

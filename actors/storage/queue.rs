@@ -101,7 +101,9 @@ impl Job {
 mod tests {
     use super::*;
     use crate::storage::store_test::{batch, id, options};
-    use crate::storage::{LogPolicy, MemoryIndex, SimDisk, Storage};
+    use crate::storage::{LogPolicy, MemoryIndex, SimDisk, Storage, TryRead};
+    use crate::types::Offset;
+    use crate::wire::Hold;
     use std::path::Path;
     use std::sync::Arc;
 
@@ -176,5 +178,23 @@ mod tests {
 
         assert!(matches!(group.last(), Some(Job::Call(_))) && queue.is_empty());
         assert_eq!(told(&group).len(), 500);
+    }
+
+    #[test]
+    fn a_batch_counts_its_memory_until_it_is_written_and_not_in_the_cache() {
+        let disk = Arc::new(SimDisk::new());
+        let index = Arc::new(MemoryIndex::default());
+        let (storage, mut driver) =
+            Storage::open_simulated(options(Path::new("/data")), disk, index).unwrap();
+        let log = storage.create(id(1), LogPolicy::default());
+        let hold: Hold = Arc::new(());
+
+        log.append(vec![batch(0, 0, &["k"], 10).holding(Some(hold.clone()))]);
+        assert_eq!(Arc::strong_count(&hold), 2);
+        driver.commit();
+
+        assert_eq!(Arc::strong_count(&hold), 1);
+        let cached = log.read(Offset::ZERO, Offset::MAX, 1000, true, &mut None);
+        assert!(matches!(cached, TryRead::Ready(chunk) if chunk.bytes > 0));
     }
 }

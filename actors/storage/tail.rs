@@ -100,7 +100,8 @@ impl TailBudget {
     /// Takes what was just flushed.
     pub(super) fn fill(&mut self, log: &Log, batches: Vec<StampedBatch>) {
         let mut tail = lock(&log.0.tail);
-        for batch in batches {
+        for mut batch in batches {
+            batch.release();
             self.bytes += cost(&batch);
             let before = tail.0.len();
             self.bytes = self.bytes.saturating_sub(tail.push(batch));

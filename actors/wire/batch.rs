@@ -17,7 +17,9 @@
 
 use crate::types::{LeaderEpoch, Offset};
 use bytes::{Bytes, BytesMut};
+use std::any::Any;
 use std::fmt;
+use std::sync::Arc;
 
 /// Bytes before the records.
 pub const HEADER_BYTES: usize = 61;
@@ -209,7 +211,11 @@ pub struct StampedBatch {
     pub header: BatchHeader,
     prefix: [u8; PREFIX_BYTES],
     rest: Bytes,
+    hold: Option<Hold>,
 }
+
+/// What counts a request's memory: given back when nobody has it any more.
+pub type Hold = Arc<dyn Any + Send + Sync>;
 
 impl StampedBatch {
     /// Gives `batch`, whose header was read as `header`, its place. `batch` holds exactly
@@ -222,7 +228,18 @@ impl StampedBatch {
         prefix[..8].copy_from_slice(&header.base_offset.to_be_bytes());
         prefix[8..12].copy_from_slice(batch.get(8..12).unwrap_or(&[0; 4]));
         prefix[12..].copy_from_slice(&header.leader_epoch.to_be_bytes());
-        Self { header, prefix, rest: batch.slice(PREFIX_BYTES..) }
+        Self { header, prefix, rest: batch.slice(PREFIX_BYTES..), hold: None }
+    }
+
+    /// Keeps the memory counted that the batch lies in, until it is released or gone.
+    #[must_use]
+    pub fn holding(self, hold: Option<Hold>) -> Self {
+        Self { hold, ..self }
+    }
+
+    /// Counts the memory no longer: from here on it is the cache's.
+    pub fn release(&mut self) {
+        self.hold = None;
     }
 
     /// The first 16 bytes.

@@ -24,7 +24,7 @@ mod shape;
 mod validate;
 
 pub use batch::{
-    BatchHeader, CRC_FROM, HEADER_BYTES, HeaderError, LENGTH_END, PREFIX_BYTES, StampedBatch,
+    BatchHeader, CRC_FROM, HEADER_BYTES, HeaderError, Hold, LENGTH_END, PREFIX_BYTES, StampedBatch,
     attribute, crc_of, sequence_after,
 };
 pub use batch_error::BatchError;

@@ -8,7 +8,9 @@ use kafka_protocol::messages::{ApiVersionsRequest, ProduceRequest};
 use ottla_actors::types::Codec;
 
 use crate::bystander::Bystander;
-use crate::client::{Client, FETCH_VERSION, PRODUCE_VERSION, batch, fetch, frame, produce_frame};
+use crate::client::{
+    Client, FETCH_VERSION, PRODUCE_VERSION, batch, fetch, frame, produce, produce_frame,
+};
 use crate::harness::{broker_with_page, samples, value};
 use crate::memory::{Bounds, assert_calm};
 
@@ -53,6 +55,63 @@ fn a_flood_of_small_batches_takes_no_more_than_requests_may() {
 }
 
 #[test]
+fn a_flood_that_wants_no_answers_takes_no_more_than_requests_may() {
+    let settings = Bounds::SMALL.settings();
+    let (mut broker, _) = broker_with_page(&strings(&settings));
+    let address = broker.address();
+    Client::connect(address).create_topic("flood", 1);
+    let records = batch(&vec![7; 120_000], Codec::None);
+    let silent = frame(PRODUCE_VERSION, &produce("flood", &records).with_acks(0));
+
+    thread::scope(|scope| {
+        for _ in 0..PRODUCERS {
+            scope.spawn(|| {
+                let mut client = Client::connect(address);
+                (0..2 * REQUESTS).for_each(|_| client.send(&silent));
+                // Answered behind everything before it.
+                client.ask(0, &ApiVersionsRequest::default());
+            });
+        }
+    });
+
+    broker.assert_alive();
+    Bounds::SMALL.assert_kept(&broker, "a flood without answers");
+    assert_calm(&broker, 1, "a flood without answers");
+    assert_eq!(
+        Client::connect(address).produce("flood", &records).1,
+        i64::try_from(2 * PRODUCERS * REQUESTS).expect("an offset")
+    );
+}
+
+#[test]
+fn a_request_that_waits_behind_another_keeps_no_memory_from_others() {
+    let bounds = Bounds { requests: 8 << 20, ..Bounds::SMALL };
+    let (mut broker, _) = bounds.broker(&[]);
+    let mut client = Client::connect(broker.address());
+    client.create_topic("empty", 1);
+    client.create_topic("large", 1);
+    let waits = fetch("empty", 0, 1).with_max_wait_ms(i32::MAX).with_min_bytes(1);
+    let mut holder = Client::connect(broker.address());
+    holder.send(&frame(FETCH_VERSION, &waits));
+    let whole =
+        [front(bounds.requests), vec![0; usize::try_from(bounds.requests - 7).expect("a size")]]
+            .concat();
+    let mut writing = holder.socket.try_clone().expect("a second handle");
+    let sender = thread::spawn(move || writing.write_all(&whole));
+
+    // As long as it takes until the frame would have been read.
+    for _ in 0..100 {
+        let (error, _) = client.produce("large", &batch(&vec![7; 100_000], Codec::None));
+        assert_eq!(error, 0);
+    }
+
+    holder.socket.shutdown(Shutdown::Both).expect("an open connection");
+    drop(sender.join().expect("a sender"));
+    broker.assert_alive();
+    bounds.assert_kept(&broker, "a request that waits");
+}
+
+#[test]
 fn requests_that_hold_memory_and_never_come_make_way_for_others() {
     let bounds = Bounds { requests: 8 << 20, ..Bounds::SMALL };
     let mut settings = bounds.settings();
@@ -90,12 +149,13 @@ fn nobody_waits_behind_a_request_whose_connection_waits_for_something_else() {
     while value(&samples(page), "ottla_connection_request_memory_bytes") == 0.0 {
         thread::yield_now();
     }
-    // It asks for memory first, and then takes none: its fetch is open for an hour.
+    // It is the next that would ask for memory, and has no use for it: its fetch is open for an hour.
     let long = fetch("large", 0, 1).with_min_bytes(1).with_max_wait_ms(3_600_000);
     let versions = frame(0, &ApiVersionsRequest::default());
     let mut waiting = Client::connect(broker.address());
     waiting.send(&[&frame(FETCH_VERSION, &long)[..], &versions, &front(1 << 20)].concat());
-    while value(&samples(page), "ottla_connection_blocked{reason=\"memory\"}") == 0.0 {
+    let open = "ottla_dispatch_open_requests{api=\"Fetch\"}";
+    while samples(page).get(open).is_none_or(|requests| *requests == 0.0) {
         thread::yield_now();
     }
 
