@@ -26,6 +26,9 @@ use std::time::Duration;
 const DIRECT_BYTES: u64 = 128 << 10;
 /// What the write-ahead files hold is synced to its segments at the latest after so long.
 const LOGGED_SYNC_INTERVAL: Duration = Duration::from_secs(10);
+/// A segment is synced after so many bytes as well: whoever waits for a sync of its own meanwhile
+/// waits for all of them.
+const LOGGED_SYNC_BYTES: u64 = 2 << 20;
 
 /// A busy journal looks at least so often for what is due.
 const TICK_INTERVAL: Duration = Duration::from_millis(250);
@@ -161,10 +164,23 @@ impl Journal {
         if let Err(error) = &durable {
             self.shared.fatal("acknowledged data could not be synced", error);
         }
+        let stepped = self.stepped(&outcomes);
         for outcome in outcomes {
             self.report(outcome, durable.is_ok());
         }
+        for log in stepped {
+            self.sync_later(log);
+        }
         self.bound_dirty();
+    }
+
+    /// Logs of which the write-ahead files hold enough to sync their segments.
+    fn stepped(&self, outcomes: &[Outcome]) -> Vec<Log> {
+        let logs = outcomes.iter().filter(|outcome| outcome.must_sync).map(|outcome| &outcome.log);
+        logs.filter(|log| !self.syncing.contains(&log.id()))
+            .filter(|log| lock(&log.0.writer).unsynced_bytes >= LOGGED_SYNC_BYTES)
+            .cloned()
+            .collect()
     }
 
     /// Files with unsynced content stay open, so that no error of theirs is missed; many thousands of
@@ -344,8 +360,9 @@ impl Journal {
             return;
         };
         self.syncing.insert(log.id());
-        let writer = lock(&log.0.writer);
+        let mut writer = lock(&log.0.writer);
         let (up_to, cuts, entries) = (writer.end, writer.cuts, writer.entries_dirty);
+        writer.unsynced_bytes = 0;
         drop(writer);
         let row = segment.row();
         self.shared.later(Box::new(move || {

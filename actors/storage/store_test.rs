@@ -368,3 +368,27 @@ fn a_group_that_was_made_durable_is_counted() {
     let space = storage.disk_space().unwrap();
     assert!(space.free_bytes > 0 && space.free_bytes <= space.size_bytes, "{space:?}");
 }
+
+#[test]
+fn what_the_write_ahead_files_hold_of_a_log_is_synced_in_small_steps() {
+    const STEP_BYTES: i64 = 2 << 20;
+    let (disk, index) = (Arc::new(SimDisk::new()), Arc::new(MemoryIndex::default()));
+    let mut options = options(Path::new("/data"));
+    options.wal_file_bytes = 64 << 20;
+    let (storage, mut driver) = Storage::open_simulated(options, disk, index).unwrap();
+    let log = storage.create(id(1), LogPolicy::default());
+    let size = i64::try_from(batch(0, 1000, &["k"], 60_000).header.size_bytes).unwrap();
+
+    let mut unsynced = Vec::new();
+    for base in 0..200 {
+        log.append(vec![batch(base, 1000, &["k"], 60_000)]);
+        driver.commit();
+        driver.tick();
+        let writer = segment::lock(&log.0.writer);
+        unsynced.push((writer.end.to_wire() - writer.synced.to_wire()) * size);
+    }
+
+    assert!(unsynced.iter().all(|bytes| *bytes < STEP_BYTES + 2 * size), "{unsynced:?}");
+    let steps = unsynced.windows(2).filter(|pair| pair[1] < pair[0]).count();
+    assert!((3..=6).contains(&steps), "{steps} syncs for 12 MB");
+}

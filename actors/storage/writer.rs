@@ -26,6 +26,8 @@ pub(super) struct Writer {
     pub(super) unlogged: bool,
     /// Since when something has not been synced.
     pub(super) dirty_since: Option<MonoTime>,
+    /// Bytes for which no sync has begun.
+    pub(super) unsynced_bytes: u64,
     /// Entries of the folder are not synced.
     pub(super) entries_dirty: bool,
     /// Records since the last sync, for `flush.messages`.
@@ -48,6 +50,7 @@ impl Default for Writer {
             synced: Offset::ZERO,
             unlogged: false,
             dirty_since: None,
+            unsynced_bytes: 0,
             entries_dirty: false,
             unflushed_records: 0,
             cuts: 0,
@@ -84,6 +87,7 @@ impl Writer {
         if self.synced == self.end {
             self.unlogged = false;
             self.dirty_since = None;
+            self.unsynced_bytes = 0;
             self.unflushed_records = 0;
         }
     }
@@ -255,6 +259,7 @@ fn note(
     let first_timestamp = run.first().map_or(-1, |batch| batch.header.max_timestamp);
     segment.advance(bytes, writer.end, first_timestamp, largest);
     writer.bytes_since_snapshot += bytes;
+    writer.unsynced_bytes += bytes;
     written.bytes += bytes;
     log.0.set_end(writer.end);
 }
