@@ -26,6 +26,10 @@ use tokio::sync::oneshot;
 
 /// Isolation level of a consumer that reads committed transactions alone.
 const READ_COMMITTED: i8 = 1;
+/// An answer has so many bytes of records at most, whatever more a client would take: a reader that
+/// catches up on many partitions gets answers of this size one after the other, from memory that
+/// is still in the processor's cache, where one of 50 MiB would hold all of it at once.
+const ANSWER_BYTES_MAX: usize = 4 << 20;
 /// What an answer takes beside its topics, for quotas: near enough at each version.
 const HEAD_BYTES: usize = 20;
 /// What a partition takes beside its records, and its topic where the name is short.
@@ -200,6 +204,12 @@ impl Pending {
         }
     }
 
+    /// Room for an answer: who asks for more than usual at least gets it, and as much beside it, for
+    /// what is there rarely ends where the room does.
+    fn answer_bytes(&self) -> usize {
+        ANSWER_BYTES_MAX.max(self.min_bytes.saturating_mul(2))
+    }
+
     /// Looks at every partition; `None` if the answer has to wait.
     fn look(
         &mut self,
@@ -207,7 +217,7 @@ impl Pending {
         session: &mut Session,
         is_over: bool,
     ) -> Option<Result<Answered, Closed>> {
-        let share = broker.answers.reserve(self.max_bytes);
+        let share = broker.answers.reserve(self.max_bytes.min(self.answer_bytes()));
         let mut gathered = gather(broker, &mut session.cursors, &self.wanted, share.bytes());
         if let Some(results) = gathered.cold.take() {
             self.stage = Stage::Reading { gathered, share, results };

@@ -16,6 +16,7 @@ mod declared;
 mod docker;
 mod faults;
 mod faults_reading;
+mod fetch;
 mod harness;
 mod process;
 mod python;

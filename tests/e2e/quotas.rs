@@ -2,74 +2,26 @@
 //! How long the broker really pauses is measured nowhere; what it answers meanwhile is.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use kafka_protocol::messages::alter_client_quotas_request::{EntityData, EntryData, OpData};
 use kafka_protocol::messages::create_topics_request::CreatableTopic;
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::{
     AlterClientQuotasRequest, BrokerId, CreateTopicsRequest, FetchRequest, FetchResponse,
-    MetadataRequest, ProduceRequest, RequestHeader, ResponseHeader, TopicName,
+    MetadataRequest, ProduceRequest, TopicName,
 };
-use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request, StrBytes};
 use ottla_actors::wire::BatchBuilder;
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
 use rdkafka::{ClientConfig, ClientContext, Statistics};
 
-use crate::harness::{Broker, PATIENCE, Shell, broker_with_page, samples, value};
-
-/// One connection of a client.
-struct Client {
-    socket: TcpStream,
-    client_id: &'static str,
-    asked: i32,
-}
+use crate::harness::{Broker, Client, PATIENCE, Shell, broker_with_page, samples, text, value};
 
 impl Client {
-    fn new(broker: &Broker, client_id: &'static str) -> Self {
-        let socket = TcpStream::connect(broker.address()).expect("a connection");
-        socket.set_read_timeout(Some(PATIENCE)).expect("a time limit");
-        Self { socket, client_id, asked: 0 }
-    }
-
-    fn send<Q: Request>(&mut self, version: i16, request: &Q) {
-        self.asked += 1;
-        let mut frame = BytesMut::from(&[0_u8; 4][..]);
-        RequestHeader::default()
-            .with_request_api_key(Q::KEY)
-            .with_request_api_version(version)
-            .with_correlation_id(self.asked)
-            .with_client_id(Some(text(self.client_id)))
-            .encode(&mut frame, Q::header_version(version))
-            .expect("a header");
-        request.encode(&mut frame, version).expect("a request");
-        let size = u32::try_from(frame.len() - 4).expect("a small frame").to_be_bytes();
-        frame[..4].copy_from_slice(&size);
-        self.socket.write_all(&frame).expect("the request is sent");
-    }
-
-    fn receive<Q: Request>(&mut self, version: i16) -> Q::Response {
-        let mut size = [0; 4];
-        self.socket.read_exact(&mut size).expect("an answer");
-        let size = usize::try_from(u32::from_be_bytes(size)).expect("a size");
-        let mut frame = vec![0; size];
-        self.socket.read_exact(&mut frame).expect("a whole answer");
-        let mut frame = Bytes::from(frame);
-        let head = ResponseHeader::decode(&mut frame, Q::Response::header_version(version));
-        assert_eq!(head.expect("a header").correlation_id, self.asked);
-        Q::Response::decode(&mut frame, version).expect("an answer of its kind")
-    }
-
-    fn ask<Q: Request>(&mut self, version: i16, request: &Q) -> Q::Response {
-        self.send(version, request);
-        self.receive::<Q>(version)
-    }
-
     /// Sets a quota, or unsets it; counts at once.
     fn set(&mut self, entity: (&str, Option<&str>), key: &str, value: Option<f64>) {
         let (kind, name) = entity;
@@ -129,10 +81,6 @@ impl Client {
             }
         }
     }
-}
-
-fn text(text: &str) -> StrBytes {
-    StrBytes::from_string(text.to_owned())
 }
 
 fn produce(topic: &str, value_bytes: usize, acks: i16) -> ProduceRequest {

@@ -1,6 +1,7 @@
 //! What every test stands on: a broker process, a Python environment, scripts that drive the two.
 
 mod broker;
+mod client;
 mod page;
 mod preload;
 mod python;
@@ -9,6 +10,7 @@ mod shell;
 mod subprocess;
 
 pub(crate) use broker::{Broker, PATIENCE, free_port, run_to_end, serve};
+pub(crate) use client::{Client, text};
 pub(crate) use page::{broker_with_page, get, samples, value};
 pub(crate) use preload::preload;
 pub(crate) use python::environment;
