@@ -3,7 +3,7 @@
 use super::Broker;
 use crate::partition::Partition;
 use crate::registry::{MetadataImage, PartitionImage};
-use crate::storage::{Chunk, Cursor, ReadError, TryRead};
+use crate::storage::{Chunk, Cursor, READ_BYTES_MAX, ReadError, TryRead};
 use crate::types::{ErrorCode, LeaderEpoch, LogId, Offset, Uuid};
 use bytes::Bytes;
 use std::collections::HashMap;
@@ -138,6 +138,7 @@ pub(super) fn gather(
         cold: None,
     };
     let mut cold = Vec::new();
+    let mut cold_bytes = 0;
     let mut left = max_bytes;
     // The first partition that has anything gives its first batch, however large it is.
     let mut at_least_one = true;
@@ -179,11 +180,14 @@ pub(super) fn gather(
                         partition,
                         from,
                         up_to,
-                        max_bytes,
+                        max_bytes: usize::try_from(wanted.max_bytes).unwrap_or(0),
                         at_least_one,
                         cursor,
                     });
-                    left = left.saturating_sub(max_bytes);
+                    // The rest of what it may have is for the partitions behind it.
+                    let usual = max_bytes.min(READ_BYTES_MAX);
+                    left -= usual;
+                    cold_bytes += usual;
                     at_least_one = false;
                 }
             }
@@ -191,7 +195,7 @@ pub(super) fn gather(
         gathered.found.push(found);
     }
     if !cold.is_empty() {
-        gathered.cold = Some(read_cold(broker, cold));
+        gathered.cold = Some(read_cold(broker, cold, cold_bytes + left));
     }
     gathered
 }
@@ -271,13 +275,20 @@ pub(super) fn check_leader_epoch(client: i32, ours: i32) -> Option<ErrorCode> {
     }
 }
 
-fn read_cold(broker: &Broker, reads: Vec<ColdRead>) -> oneshot::Receiver<Vec<ColdResult>> {
+/// Has a reader thread read all of these, `left` bytes together.
+fn read_cold(
+    broker: &Broker,
+    reads: Vec<ColdRead>,
+    mut left: usize,
+) -> oneshot::Receiver<Vec<ColdResult>> {
     let (sender, receiver) = oneshot::channel();
     broker.storage.readers().run(Box::new(move || {
         let read = |read: ColdRead| {
             let ColdRead { at, partition, from, up_to, max_bytes, at_least_one, mut cursor } = read;
             let log = partition.log();
+            let max_bytes = max_bytes.min(left);
             let chunk = log.read_blocking(from, up_to, max_bytes, at_least_one, &mut cursor);
+            left = left.saturating_sub(chunk.as_ref().map_or(0, |chunk| chunk.bytes));
             let chunk = chunk.map_err(|error| {
                 if matches!(error, ReadError::OutOfRange { .. }) {
                     return ErrorCode::OffsetOutOfRange;

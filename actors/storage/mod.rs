@@ -76,7 +76,7 @@ pub use options::{
     ClockSource, FLUSH_MESSAGES_NEVER, FatalHook, LogPolicy, StorageOptions, end_process,
 };
 pub use producers::{PRODUCER_BATCHES_MAX, ProducerBatch, ProducerEntry, RecoveredState};
-pub use read::{Chunk, Cursor, TryRead};
+pub use read::{Chunk, Cursor, READ_BYTES_MAX, TryRead};
 pub use readers::Readers;
 pub use shared::Done;
 pub use sim_disk::{Dice, SimDisk};

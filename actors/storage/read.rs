@@ -14,8 +14,8 @@ use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Weak};
 
-/// Read at once from a file at most; more is asked for by the next read.
-const READ_BYTES_MAX: usize = 1 << 20;
+/// Bytes read at once from a file at most, but for a larger batch; the next read asks for more.
+pub const READ_BYTES_MAX: usize = 1 << 20;
 /// Read buffers that a thread keeps for use again once nobody holds what was read into them: as
 /// many as a fetch of a dozen partitions fills at once.
 const BUFFERS_MAX: usize = 12;

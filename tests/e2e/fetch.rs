@@ -42,11 +42,19 @@ fn filled(client: &mut Client) {
 
 /// A fetch as client libraries ask: up to 50 MiB, one of each partition.
 fn fetch(offsets: impl IntoIterator<Item = (i32, i64)>) -> FetchRequest {
+    fetch_up_to(MIB, offsets)
+}
+
+/// A fetch of up to 50 MiB, and so much of each partition.
+fn fetch_up_to(
+    partition_bytes: usize,
+    offsets: impl IntoIterator<Item = (i32, i64)>,
+) -> FetchRequest {
     let partition = |(partition, offset)| {
         FetchPartition::default()
             .with_partition(partition)
             .with_fetch_offset(offset)
-            .with_partition_max_bytes(i32::try_from(MIB).expect("small"))
+            .with_partition_max_bytes(i32::try_from(partition_bytes).expect("small"))
     };
     let topic = FetchTopic::default()
         .with_topic(TopicName(text("t")))
@@ -104,4 +112,19 @@ fn a_reader_that_waits_for_more_than_an_answer_usually_has_gets_it() {
 
     let (_, bytes) = given(&answer);
     assert!((6 * MIB..12 * MIB).contains(&bytes), "{bytes}");
+}
+
+#[test]
+fn a_partition_that_may_fill_an_answer_leaves_room_for_others_where_it_cannot() {
+    let mut broker = Broker::start(&[]);
+    filled(&mut Client::new(&broker, "writer"));
+    // What was written is in memory no longer, so that reader threads fetch it from the disk.
+    broker.stop();
+    broker.start_again();
+    let mut client = Client::new(&broker, "reader");
+
+    let answer = client.ask(11, &fetch_up_to(50 * MIB, everything()).with_session_epoch(-1));
+
+    let (partitions, bytes) = given(&answer);
+    assert_eq!(partitions, [0, 1, 2, 3], "{bytes} bytes");
 }
