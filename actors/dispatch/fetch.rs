@@ -223,7 +223,7 @@ impl Pending {
             self.stage = Stage::Reading { gathered, share, results };
             return None;
         }
-        self.settle(gathered, &share, session, broker, is_over)
+        self.settle(gathered, session, broker, is_over)
     }
 
     /// Goes on with what a reader thread brought.
@@ -235,29 +235,29 @@ impl Pending {
         is_over: bool,
     ) -> Option<Result<Answered, Closed>> {
         let stage = std::mem::replace(&mut self.stage, Stage::Ended);
-        let Stage::Reading { mut gathered, share, .. } = stage else { return None };
+        let Stage::Reading { mut gathered, share: _held, .. } = stage else { return None };
         gathered.thaw(&mut session.cursors, results);
-        self.settle(gathered, &share, session, broker, is_over)
+        self.settle(gathered, session, broker, is_over)
     }
 
     /// Answers, or waits with every partition for what is missing.
     fn settle(
         &mut self,
         gathered: Gathered,
-        share: &Share,
         session: &mut Session,
         broker: &Broker,
         is_over: bool,
     ) -> Option<Result<Answered, Closed>> {
-        // More than its share it cannot get by waiting either.
-        let is_enough = gathered.bytes >= self.min_bytes.min(share.bytes().max(1));
+        // What is there and was not found, because of a limit of ours, does not come by waiting.
+        let is_enough =
+            self.min_bytes == 0 || gathered.bytes > 0 && gathered.there >= self.min_bytes;
         // Where nothing exists that could bring data, waiting is of no use.
         let is_hopeless = gathered.seen.is_empty();
         if is_over || is_enough || is_hopeless || gathered.is_urgent {
             self.stage = Stage::Ended;
             return Some(self.answer(gathered.found, session, broker));
         }
-        let missing = self.min_bytes.saturating_sub(gathered.bytes).max(1);
+        let missing = self.min_bytes.saturating_sub(gathered.there).max(1);
         let (wait, woken) = FetchWait::new(u64::try_from(missing).unwrap_or(u64::MAX));
         for (partition, seen_bytes) in gathered.seen {
             partition.wait(seen_bytes, wait.clone());

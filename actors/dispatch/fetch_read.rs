@@ -94,7 +94,8 @@ struct ColdRead {
     partition: Partition,
     from: Offset,
     up_to: Offset,
-    max_bytes: usize,
+    /// What the client takes of the partition.
+    taken_max: usize,
     at_least_one: bool,
     cursor: Option<Cursor>,
 }
@@ -103,6 +104,8 @@ struct ColdRead {
 pub(super) struct ColdResult {
     at: usize,
     log: LogId,
+    up_to: Offset,
+    taken_max: usize,
     chunk: Result<Chunk, ErrorCode>,
     cursor: Option<Cursor>,
 }
@@ -113,6 +116,9 @@ pub(super) struct Gathered {
     pub(super) found: Vec<Found>,
     /// All bytes found.
     pub(super) bytes: usize,
+    /// Bytes that a client could have now if nothing but its own limits held. As Kafka's `DelayedFetch`
+    /// counts: a partition that has more than was found has all that the client takes of it.
+    pub(super) there: usize,
     /// Whether an answer must not wait: something other than missing data was found.
     pub(super) is_urgent: bool,
     /// Partitions that exist, with the bytes they had committed before the look.
@@ -133,12 +139,12 @@ pub(super) fn gather(
     let mut gathered = Gathered {
         found: Vec::with_capacity(wanted.len()),
         bytes: 0,
+        there: 0,
         is_urgent: false,
         seen: Vec::new(),
         cold: None,
     };
     let mut cold = Vec::new();
-    let mut cold_bytes = 0;
     let mut left = max_bytes;
     // The first partition that has anything gives its first batch, however large it is.
     let mut at_least_one = true;
@@ -161,15 +167,18 @@ pub(super) fn gather(
             }
         };
         let up_to = partition.partition.view().high_watermark();
-        let max_bytes = left.min(usize::try_from(wanted.max_bytes).unwrap_or(0));
-        if from < up_to && (max_bytes > 0 || at_least_one) {
+        let taken_max = usize::try_from(wanted.max_bytes).unwrap_or(0);
+        let max_bytes = left.min(taken_max);
+        if from < up_to && max_bytes == 0 && !at_least_one {
+            gathered.there = gathered.there.saturating_add(taken_max);
+        } else if from < up_to {
             let log = partition.partition.log();
             let cursor = cursors.of(log.id());
             match log.read(from, up_to, max_bytes, at_least_one, cursor) {
                 TryRead::Ready(chunk) => {
                     left = left.saturating_sub(chunk.bytes);
                     at_least_one &= chunk.bytes == 0;
-                    gathered.bytes += chunk.bytes;
+                    gathered.count(&chunk, up_to, taken_max);
                     found.take(chunk);
                 }
                 TryRead::Cold => {
@@ -180,14 +189,12 @@ pub(super) fn gather(
                         partition,
                         from,
                         up_to,
-                        max_bytes: usize::try_from(wanted.max_bytes).unwrap_or(0),
+                        taken_max,
                         at_least_one,
                         cursor,
                     });
                     // The rest of what it may have is for the partitions behind it.
-                    let usual = max_bytes.min(READ_BYTES_MAX);
-                    left -= usual;
-                    cold_bytes += usual;
+                    left -= max_bytes.min(READ_BYTES_MAX);
                     at_least_one = false;
                 }
             }
@@ -195,20 +202,32 @@ pub(super) fn gather(
         gathered.found.push(found);
     }
     if !cold.is_empty() {
-        gathered.cold = Some(read_cold(broker, cold, cold_bytes + left));
+        gathered.cold = Some(read_cold(broker, cold, max_bytes.saturating_sub(gathered.bytes)));
     }
     gathered
 }
 
 impl Gathered {
+    fn count(&mut self, chunk: &Chunk, up_to: Offset, taken_max: usize) {
+        self.bytes += chunk.bytes;
+        let is_all = chunk.next_offset >= up_to;
+        self.there = self.there.saturating_add(if is_all {
+            chunk.bytes
+        } else {
+            taken_max.max(chunk.bytes)
+        });
+    }
+
     /// Puts in what a reader thread brought.
     pub(super) fn thaw(&mut self, cursors: &mut Cursors, results: Vec<ColdResult>) {
         for result in results {
             *cursors.of(result.log) = result.cursor;
+            if let Ok(chunk) = &result.chunk {
+                self.count(chunk, result.up_to, result.taken_max);
+            }
             let Some(found) = self.found.get_mut(result.at) else { continue };
             match result.chunk {
                 Ok(chunk) => {
-                    self.bytes += chunk.bytes;
                     found.take(chunk);
                 }
                 Err(error) => {
@@ -284,9 +303,9 @@ fn read_cold(
     let (sender, receiver) = oneshot::channel();
     broker.storage.readers().run(Box::new(move || {
         let read = |read: ColdRead| {
-            let ColdRead { at, partition, from, up_to, max_bytes, at_least_one, mut cursor } = read;
+            let ColdRead { at, partition, from, up_to, taken_max, at_least_one, mut cursor } = read;
             let log = partition.log();
-            let max_bytes = max_bytes.min(left);
+            let max_bytes = taken_max.min(left);
             let chunk = log.read_blocking(from, up_to, max_bytes, at_least_one, &mut cursor);
             left = left.saturating_sub(chunk.as_ref().map_or(0, |chunk| chunk.bytes));
             let chunk = chunk.map_err(|error| {
@@ -298,7 +317,7 @@ fn read_cold(
                 }
                 ErrorCode::KafkaStorageError
             });
-            ColdResult { at, log: log.id(), chunk, cursor }
+            ColdResult { at, log: log.id(), up_to, taken_max, chunk, cursor }
         };
         // The connection may be gone by now; then nobody wants the data.
         drop(sender.send(reads.into_iter().map(read).collect()));

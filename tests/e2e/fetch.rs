@@ -24,20 +24,22 @@ fn filled(client: &mut Client) {
         .with_replication_factor(1);
     let request = CreateTopicsRequest::default().with_topics(vec![topic]).with_timeout_ms(1000);
     assert_eq!(client.ask(4, &request).topics[0].error_code, 0);
-    for partition in 0..PARTITIONS {
-        let mut batch = BatchBuilder::new();
-        batch.record(0, None, Some(&vec![b'x'; 1_000_000]));
-        let data =
-            PartitionProduceData::default().with_index(partition).with_records(Some(batch.build()));
-        let topic = TopicProduceData::default()
-            .with_name(TopicName(text("t")))
-            .with_partition_data(vec![data]);
-        let request = ProduceRequest::default()
-            .with_acks(-1)
-            .with_timeout_ms(30_000)
-            .with_topic_data(vec![topic]);
-        assert_eq!(client.ask(9, &request).responses[0].partition_responses[0].error_code, 0);
-    }
+    (0..PARTITIONS).for_each(|partition| produce(client, partition));
+}
+
+/// A record of almost a MiB.
+fn produce(client: &mut Client, partition: i32) {
+    let mut batch = BatchBuilder::new();
+    batch.record(0, None, Some(&vec![b'x'; 1_000_000]));
+    let data =
+        PartitionProduceData::default().with_index(partition).with_records(Some(batch.build()));
+    let topic =
+        TopicProduceData::default().with_name(TopicName(text("t"))).with_partition_data(vec![data]);
+    let request = ProduceRequest::default()
+        .with_acks(-1)
+        .with_timeout_ms(30_000)
+        .with_topic_data(vec![topic]);
+    assert_eq!(client.ask(9, &request).responses[0].partition_responses[0].error_code, 0);
 }
 
 /// A fetch as client libraries ask: up to 50 MiB, one of each partition.
@@ -127,4 +129,28 @@ fn a_partition_that_may_fill_an_answer_leaves_room_for_others_where_it_cannot() 
 
     let (partitions, bytes) = given(&answer);
     assert_eq!(partitions, [0, 1, 2, 3], "{bytes} bytes");
+}
+
+#[test]
+fn a_reader_waits_for_nothing_that_is_there_already() {
+    let mut broker = Broker::start(&[]);
+    let mut writer = Client::new(&broker, "writer");
+    filled(&mut writer);
+    (0..3).for_each(|_| produce(&mut writer, 0));
+    broker.stop();
+    broker.start_again();
+    let mut client = Client::new(&broker, "reader");
+    let patient = fetch_up_to(50 * MIB, [(0, 0)])
+        .with_session_epoch(-1)
+        .with_min_bytes(i32::try_from(2 * MIB).expect("small"))
+        .with_max_wait_ms(i32::MAX);
+
+    // From the disk, where one read has less than it waits for: as by a reader thread, so by the
+    // thread that finds the next record where that one ended.
+    let (first, _) = given(&client.ask(11, &patient));
+    let from_the_second = fetch_up_to(50 * MIB, [(0, 1)]);
+    let second = patient.clone().with_topics(from_the_second.topics);
+    let (second, _) = given(&client.ask(11, &second));
+
+    assert_eq!((first, second), (vec![0], vec![0]));
 }

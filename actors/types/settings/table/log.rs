@@ -24,7 +24,7 @@ pub(super) const ROWS: &[Setting] = &[
     Setting::fixed("delete.topic.enable", Boolean, Some("true"))
         .works("Whether topics may be deleted."),
     Setting::fixed("fetch.max.bytes", Int, Some("57671680")).bounds(Bounds::AtLeast(1024))
-        .works("Largest answer to a fetch, in bytes; a first batch that is larger goes out all the same."),
+        .works("Largest answer to a fetch, in bytes; a first batch that is larger goes out all the same. What does not wait for more than 2 MiB has 4 MiB at most."),
     Setting::live("log.cleaner.backoff.ms", Long, Some("15000")).bounds(Bounds::AtLeast(0))
         .works("How long the cleaner rests when there is nothing to do, in milliseconds."),
     Setting::live("log.cleaner.dedupe.buffer.size", Long, Some("134217728"))
