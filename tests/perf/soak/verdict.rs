@@ -26,30 +26,50 @@ impl Verdict {
 /// Memory and handles flat, disk bounded; latency is said, and judged by who knows what else ran.
 pub(super) fn judge_samples(samples: &[Sample], allowed_bytes: u64, verdict: &mut Verdict) {
     let allowed_mib = f64::from(u32::try_from(allowed_bytes >> 20).expect("less than a petabyte"));
-    let largest = samples.iter().map(|sample| sample.disk_mib).fold(0.0, f64::max);
-    let detail = format!("{largest:.0} MiB at most, {allowed_mib:.0} allowed");
-    verdict.say("disk is bounded", largest <= allowed_mib, detail);
+    match samples.iter().filter_map(disk_mib).reduce(f64::max) {
+        Some(largest) => {
+            let detail = format!("{largest:.0} MiB at most, {allowed_mib:.0} allowed");
+            verdict.say("disk is bounded", largest <= allowed_mib, detail);
+        }
+        None => println!("not judged: the disk, for the broker was started elsewhere"),
+    }
     // Caches fill and first segments expire in the first third.
     let settled = &samples[samples.len() / 3..];
     if settled.len() < 6 {
         println!("too few minutes to tell what is flat");
         return;
     }
-    let flat = |what: &str, of: fn(&Sample) -> f64, slack: f64, verdict: &mut Verdict| {
-        let values: Vec<f64> = settled.iter().map(of).collect();
+    let flat = |what: &str, of: fn(&Sample) -> Option<f64>, slack: f64, verdict: &mut Verdict| {
+        let values: Vec<f64> = settled.iter().filter_map(of).collect();
+        if values.is_empty() {
+            return;
+        }
         let half = values.len() / 2;
         let (before, after) = (median(&values[..half]), median(&values[half..]));
         let slope = slope(&values) * 60.0;
         let detail = format!("median {before:.1}, then {after:.1}; {slope:+.2} an hour");
         verdict.say(what, after <= before * 1.05 + slack, detail);
     };
-    flat("resident MiB are flat", |sample| sample.resident_mib, 1.0, verdict);
-    flat("anonymous MiB are flat", |sample| sample.anonymous_mib, 1.0, verdict);
-    flat("MiB on disk are flat", |sample| sample.disk_mib, 16.0, verdict);
-    flat("MiB of metadata are flat", |sample| sample.metadata_mib, 0.5, verdict);
-    flat("open files are flat", handles, 20.0, verdict);
+    flat("resident MiB are flat", |sample| Some(sample.resident_mib), 1.0, verdict);
+    flat("anonymous MiB are flat", |sample| Some(sample.anonymous_mib), 1.0, verdict);
+    flat("MiB on disk are flat", disk_mib, 16.0, verdict);
+    flat("MiB of metadata are flat", metadata_mib, 0.5, verdict);
+    flat("open files are flat", |sample| Some(handles(sample)), 20.0, verdict);
     // A minute's p99.9 is a handful of records, and one of a machine's own pauses may be among them.
-    flat("p99.9 to the acknowledgement is flat, ms", Sample::ack_p999_ms, 5.0, verdict);
+    flat(
+        "p99.9 to the acknowledgement is flat, ms",
+        |sample| Some(sample.ack_p999_ms()),
+        5.0,
+        verdict,
+    );
+}
+
+fn disk_mib(sample: &Sample) -> Option<f64> {
+    sample.sizes.as_ref().map(|sizes| sizes.disk_mib)
+}
+
+fn metadata_mib(sample: &Sample) -> Option<f64> {
+    sample.sizes.as_ref().map(|sizes| sizes.metadata_mib)
 }
 
 fn handles(sample: &Sample) -> f64 {

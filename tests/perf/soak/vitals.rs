@@ -15,9 +15,8 @@ pub(super) struct Sample {
     pub(super) resident_mib: f64,
     /// Without what is mapped from files.
     pub(super) anonymous_mib: f64,
-    pub(super) disk_mib: f64,
-    index_mib: f64,
-    pub(super) metadata_mib: f64,
+    /// Not known of a broker that was started elsewhere.
+    pub(super) sizes: Option<Sizes>,
     pub(super) handles: usize,
     threads: f64,
     /// Of one core.
@@ -27,6 +26,13 @@ pub(super) struct Sample {
     times: Times,
 }
 
+/// What the broker's folder takes on the disk.
+pub(super) struct Sizes {
+    pub(super) disk_mib: f64,
+    index_mib: f64,
+    pub(super) metadata_mib: f64,
+}
+
 impl Sample {
     pub(super) const HEADER: &'static str = "minute,resident_mib,anonymous_mib,disk_mib,index_mib,\
         metadata_mib,handles,threads,cpu_percent,records_in,records_out,ack_p50_ms,ack_p99_ms,\
@@ -34,13 +40,11 @@ impl Sample {
 
     pub(super) fn line(&self) -> String {
         format!(
-            "{},{:.1},{:.1},{:.1},{:.1},{:.2},{},{},{:.1},{},{},{},{}",
+            "{},{:.1},{:.1},{},{},{},{:.1},{},{},{},{}",
             self.minute,
             self.resident_mib,
             self.anonymous_mib,
-            self.disk_mib,
-            self.index_mib,
-            self.metadata_mib,
+            self.sizes.as_ref().map_or_else(|| String::from(",,"), Sizes::cells),
             self.handles,
             self.threads,
             self.cpu_percent,
@@ -54,6 +58,20 @@ impl Sample {
     /// p99.9 to the acknowledgement.
     pub(super) fn ack_p999_ms(&self) -> f64 {
         milliseconds(self.times.acknowledged.value_at_quantile(0.999))
+    }
+}
+
+impl Sizes {
+    fn of(folder: &Path) -> Self {
+        Self {
+            disk_mib: mebibytes(folder),
+            index_mib: mebibytes(&folder.join("index")),
+            metadata_mib: mebibytes(&folder.join("metadata")),
+        }
+    }
+
+    fn cells(&self) -> String {
+        format!("{:.1},{:.1},{:.2}", self.disk_mib, self.index_mib, self.metadata_mib)
     }
 }
 
@@ -83,15 +101,11 @@ impl<'a> Vitals<'a> {
     pub(super) fn sample(&mut self, minute: u32, records: (u64, u64), times: Times) -> Sample {
         let cpu_seconds = self.broker.cpu_seconds();
         let process = Path::new("/proc").join(self.broker.pid().to_string());
-        let folder = self.broker.folder();
-        let size_mib = |part: &str| folder.map_or(0.0, |folder| mebibytes(&folder.join(part)));
         let sample = Sample {
             minute,
             resident_mib: self.broker.status("VmRSS:") / 1024.0,
             anonymous_mib: self.broker.status("RssAnon:") / 1024.0,
-            disk_mib: size_mib(""),
-            index_mib: size_mib("index"),
-            metadata_mib: size_mib("metadata"),
+            sizes: self.broker.folder().map(Sizes::of),
             handles: fs::read_dir(process.join("fd")).expect("open files").count(),
             threads: self.broker.status("Threads:"),
             cpu_percent: (cpu_seconds - self.cpu_seconds) * 100.0 / 60.0,
