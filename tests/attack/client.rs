@@ -2,22 +2,21 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use kafka_protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::{
-    ApiVersionsRequest, CreateTopicsRequest, FetchRequest, ProduceRequest, RequestHeader,
-    ResponseHeader, TopicName,
+    ApiVersionsRequest, CreateTopicsRequest, FetchRequest, ProduceRequest, TopicName,
 };
-use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request, StrBytes};
+use kafka_protocol::protocol::{Request, StrBytes};
 use ottla_actors::types::{Codec, CompressionTarget};
 use ottla_actors::wire::{BatchBuilder, HEADER_BYTES, crc_of};
 
-/// How long an answer may take before the test fails.
-const PATIENCE: Duration = Duration::from_secs(60);
+use crate::harness;
+
 /// Versions that name topics by name.
 pub(crate) const PRODUCE_VERSION: i16 = 9;
 pub(crate) const FETCH_VERSION: i16 = 11;
@@ -34,27 +33,11 @@ pub(crate) fn frame<R: Request>(version: i16, request: &R) -> Bytes {
 
 /// The same from a client of another name.
 pub(crate) fn frame_of<R: Request>(client_id: &str, version: i16, request: &R) -> Bytes {
-    let mut frame = BytesMut::zeroed(4);
-    RequestHeader::default()
-        .with_request_api_key(R::KEY)
-        .with_request_api_version(version)
-        .with_correlation_id(1)
-        .with_client_id(Some(StrBytes::from_string(String::from(client_id))))
-        .encode(&mut frame, R::header_version(version))
-        .expect("a header");
-    request.encode(&mut frame, version).expect("a request");
-    sized(&mut frame);
-    frame.freeze()
-}
-
-/// Writes the size of a frame into its first four bytes.
-pub(crate) fn sized(frame: &mut [u8]) {
-    let size = u32::try_from(frame.len() - 4).expect("a frame that has a size");
-    frame[..4].copy_from_slice(&size.to_be_bytes());
+    harness::frame_of(Some(client_id), 1, version, request)
 }
 
 pub(crate) fn topic_name(name: &str) -> TopicName {
-    TopicName(StrBytes::from_string(String::from(name)))
+    TopicName(harness::text(name))
 }
 
 /// One batch of one record.
@@ -121,11 +104,7 @@ pub(crate) fn fetch_each(topic: &str, partitions: Vec<FetchPartition>) -> FetchR
 
 impl Client {
     pub(crate) fn connect(address: SocketAddr) -> Self {
-        let socket = TcpStream::connect(address).expect("a connection");
-        socket.set_read_timeout(Some(PATIENCE)).expect("a time limit");
-        socket.set_write_timeout(Some(PATIENCE)).expect("a time limit");
-        socket.set_nodelay(true).expect("an option");
-        Self { socket }
+        Self { socket: harness::connect(address) }
     }
 
     pub(crate) fn send(&mut self, frame: &[u8]) {
@@ -134,11 +113,7 @@ impl Client {
 
     /// The next answer, without its size.
     pub(crate) fn receive(&mut self) -> std::io::Result<Bytes> {
-        let mut size = [0; 4];
-        self.socket.read_exact(&mut size)?;
-        let mut answer = vec![0; usize::try_from(u32::from_be_bytes(size)).expect("a size")];
-        self.socket.read_exact(&mut answer)?;
-        Ok(answer.into())
+        harness::read_frame(&mut self.socket)
     }
 
     pub(crate) fn ask<R: Request>(&mut self, version: i16, request: &R) -> R::Response {
@@ -148,9 +123,7 @@ impl Client {
 
     /// The answer to a request that was sent.
     pub(crate) fn answer<R: Request>(&mut self, version: i16) -> R::Response {
-        let mut answer = self.receive().expect("an answer");
-        ResponseHeader::decode(&mut answer, R::Response::header_version(version)).expect("a head");
-        R::Response::decode(&mut answer, version).expect("an answer that can be read")
+        harness::answer_of::<R>(version, self.receive().expect("an answer")).1
     }
 
     pub(crate) fn create_topic(&mut self, name: &str, partitions: i32) {

@@ -15,9 +15,9 @@ use ottla_actors::types::Codec;
 use ottla_actors::wire::crc_of;
 
 use crate::bystander::Bystander;
-use crate::client::{Client, batch, produce_frame, sized};
+use crate::client::{Client, batch, produce_frame};
 use crate::examples::{Example, all};
-use crate::harness::{broker_with_page, samples};
+use crate::harness::{broker_with_page, samples, sized};
 use crate::memory::{Bounds, assert_calm};
 use crate::random::{Random, setting};
 use crate::read::read;

@@ -13,10 +13,8 @@ use ottla_actors::types::{self, Codec, CompressionTarget};
 use ottla_actors::wire::{BatchBuilder, Header};
 
 use crate::bystander::Bystander;
-use crate::client::{
-    Client, batch, frame, frame_of, now_ms, produce, produce_frame, sized, topic_name,
-};
-use crate::harness::{samples, value};
+use crate::client::{Client, batch, frame, frame_of, now_ms, produce, produce_frame, topic_name};
+use crate::harness::{samples, sized, value};
 use crate::memory::{Bounds, MIB, assert_calm};
 
 /// `max.incremental.fetch.session.cache.slots`

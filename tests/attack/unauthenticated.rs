@@ -11,8 +11,8 @@ use kafka_protocol::messages::{
 use kafka_protocol::protocol::{Request, StrBytes};
 
 use crate::bystander::Bystander;
-use crate::client::{Client, frame, sized};
-use crate::harness::{Broker, PATIENCE, free_port, samples, value};
+use crate::client::{Client, frame};
+use crate::harness::{Broker, PATIENCE, free_port, samples, sized, value};
 use crate::memory::{Bounds, assert_calm};
 use crate::random::setting;
 

@@ -4,12 +4,13 @@
 //! what a marker file says fail while that file is there.
 
 use std::fs;
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
+use kafka_protocol::messages::{BrokerId, FetchRequest, TopicName};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
@@ -18,9 +19,10 @@ use rdkafka::producer::{FutureProducer, FutureRecord};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use tempfile::TempDir;
 
-use crate::harness::{Broker, free_port, preload, run_to_end, scratch, serve};
+use crate::harness::{
+    Broker, Client, PATIENCE, free_port, preload, run_to_end, scratch, serve, text,
+};
 
-const PATIENCE: Duration = Duration::from_secs(60);
 const KAFKA_STORAGE_ERROR: i16 = 56;
 
 const FAILING_READS: &str = r#"
@@ -156,30 +158,16 @@ fn send(broker: &Broker, topic: &str, value: &str) -> Result<i64, KafkaError> {
 /// Asks for `topic` from its first record on, as a client without a session would: the error code,
 /// and how many bytes of records came. What a library does on this error hides it.
 fn fetch(broker: &Broker, topic: &str) -> (i16, usize) {
-    let name = [&u16::try_from(topic.len()).expect("short").to_be_bytes(), topic.as_bytes()];
-    // Key 1, version 4, correlation id 0, no client id.
-    let mut request = vec![0, 1, 0, 4, 0, 0, 0, 0, 0xff, 0xff];
-    // Replica -1, wait 0 ms, at least 0 bytes and at most 1 MiB, read uncommitted, one topic.
-    request.extend([0xff; 4]);
-    request.extend([0; 8]);
-    request.extend([0, 0x10, 0, 0, 0, 0, 0, 0, 1]);
-    request.extend(name.concat());
-    // One partition, number 0, offset 0, at most 1 MiB.
-    request.extend([0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x10, 0, 0]);
-    let size = u32::try_from(request.len()).expect("short").to_be_bytes();
-    let mut socket = TcpStream::connect(broker.address()).expect("a connection");
-    socket.set_read_timeout(Some(PATIENCE)).expect("a time limit");
-    socket.write_all(&[&size[..], &request].concat()).expect("the request is sent");
-    let mut size = [0; 4];
-    socket.read_exact(&mut size).expect("the size of an answer");
-    let mut answer = vec![0; usize::try_from(u32::from_be_bytes(size)).expect("a size")];
-    socket.read_exact(&mut answer).expect("an answer");
-    // Correlation id, throttle time, count of topics, name, count of partitions, number, error.
-    let error = 4 + 4 + 4 + 2 + topic.len() + 4 + 4;
-    let code = i16::from_be_bytes([answer[error], answer[error + 1]]);
-    // High watermark, last stable offset, aborted transactions and the size of the records.
-    let head = error + 2 + 8 + 8 + 4 + 4;
-    (code, answer.len().saturating_sub(head))
+    let partition = FetchPartition::default().with_partition_max_bytes(1 << 20);
+    let topic =
+        FetchTopic::default().with_topic(TopicName(text(topic))).with_partitions(vec![partition]);
+    let request = FetchRequest::default()
+        .with_replica_id(BrokerId(-1))
+        .with_max_bytes(1 << 20)
+        .with_topics(vec![topic]);
+    let answer = Client::new(broker, "reader").ask(4, &request);
+    let partition = &answer.responses[0].partitions[0];
+    (partition.error_code, partition.records.as_ref().map_or(0, Bytes::len))
 }
 
 fn times_said(broker: &Broker, words: &str) -> usize {

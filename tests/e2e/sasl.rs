@@ -1,24 +1,25 @@
 //! Clients that have to say who they are: the Python ones, the tools, and bytes by hand.
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use kafka_protocol::messages::alter_client_quotas_request::{EntityData, EntryData, OpData};
 use kafka_protocol::messages::incremental_alter_configs_request::{
     AlterConfigsResource, AlterableConfig,
 };
 use kafka_protocol::messages::{
     AlterClientQuotasRequest, ApiVersionsRequest, IncrementalAlterConfigsRequest, MetadataRequest,
-    RequestHeader, ResponseHeader, SaslAuthenticateRequest, SaslHandshakeRequest,
+    SaslAuthenticateRequest, SaslHandshakeRequest,
 };
-use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request, StrBytes};
+use kafka_protocol::protocol::Request;
 
 use crate::harness::{
-    Broker, Shell, Subprocess, free_port, functions, run, run_to_end, scratch, serve,
+    Broker, PATIENCE, Shell, Subprocess, answer_of, connect, frame_of, free_port, functions,
+    read_frame, run, run_to_end, scratch, serve, sized, text,
 };
 
 const LISTENER: &str = "listeners=SASL_PLAINTEXT://127.0.0.1:<port>";
@@ -26,8 +27,6 @@ const PLAIN_USERS: &str = "listener.name.sasl_plaintext.plain.sasl.jaas.config=\
     org.apache.kafka.common.security.plain.PlainLoginModule required \
     user_admin=\"admin-secret\" user_alice=\"alice-secret\";";
 const ALL: &str = "sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512";
-/// How long anything may take before the test fails.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 macro_rules! scripts {
     ($($function:ident [$($setting:expr),+];)*) => {
@@ -66,46 +65,37 @@ struct Client(TcpStream);
 
 impl Client {
     fn connect(address: SocketAddr) -> Self {
-        let socket = TcpStream::connect(address).expect("a connection");
-        socket.set_read_timeout(Some(PATIENCE)).expect("a time limit");
-        Self(socket)
+        Self(connect(address))
     }
 
     fn send<R: Request>(&mut self, version: i16, request: &R) {
-        let mut frame = BytesMut::new();
-        RequestHeader::default()
-            .with_request_api_key(R::KEY)
-            .with_request_api_version(version)
-            .encode(&mut frame, R::header_version(version))
-            .expect("a header");
-        request.encode(&mut frame, version).expect("a request");
-        self.send_frame(&frame);
+        self.write(&frame_of(None, 0, version, request));
     }
 
-    fn send_frame(&mut self, frame: &[u8]) {
-        let size = u32::try_from(frame.len()).expect("a size").to_be_bytes();
+    /// A token without a header.
+    fn send_token(&mut self, token: &[u8]) {
+        let mut frame = [&[0; 4], token].concat();
+        sized(&mut frame);
+        self.write(&frame);
+    }
+
+    fn write(&mut self, frame: &[u8]) {
         // The broker may have closed already.
-        self.0.write_all(&[&size, frame].concat()).unwrap_or_default();
+        self.0.write_all(frame).unwrap_or_default();
     }
 
     /// The next frame; `None` once the broker has closed.
     fn receive(&mut self) -> Option<Bytes> {
-        let mut size = [0; 4];
-        self.0.read_exact(&mut size).ok()?;
-        let mut frame = vec![0; usize::try_from(u32::from_be_bytes(size)).expect("a size")];
-        self.0.read_exact(&mut frame).ok()?;
-        Some(frame.into())
+        read_frame(&mut self.0).ok()
     }
 
     fn ask<R: Request>(&mut self, version: i16, request: &R) -> Option<R::Response> {
         self.send(version, request);
-        let mut frame = self.receive()?;
-        ResponseHeader::decode(&mut frame, R::Response::header_version(version)).expect("a head");
-        Some(R::Response::decode(&mut frame, version).expect("an answer"))
+        Some(answer_of::<R>(version, self.receive()?).1)
     }
 
     fn handshake(&mut self, version: i16, mechanism: &str) -> (i16, Vec<String>) {
-        let mechanism = StrBytes::from_string(mechanism.to_owned());
+        let mechanism = text(mechanism);
         let answer = self.ask(version, &SaslHandshakeRequest::default().with_mechanism(mechanism));
         let answer = answer.expect("an answer");
         (answer.error_code, answer.mechanisms.iter().map(|name| name.to_string()).collect())
@@ -149,14 +139,14 @@ fn tokens_without_headers_are_served_however_they_arrive() {
     client.0.set_nodelay(true).expect("an option");
 
     assert_eq!(client.handshake(0, "PLAIN").0, 0);
-    client.send_frame(ALICE);
+    client.send_token(ALICE);
     assert_eq!(client.receive().as_deref(), Some(&[][..]));
     assert!(client.is_served());
 
     // All at once: what follows the handshake is no request.
     let mut hasty = Client::connect(broker.address());
-    hasty.send(0, &SaslHandshakeRequest::default().with_mechanism(StrBytes::from("PLAIN")));
-    hasty.send_frame(ALICE);
+    hasty.send(0, &SaslHandshakeRequest::default().with_mechanism(text("PLAIN")));
+    hasty.send_token(ALICE);
     hasty.send(1, &MetadataRequest::default());
     assert!(hasty.receive().is_some());
     assert_eq!(hasty.receive().as_deref(), Some(&[][..]));
@@ -190,7 +180,7 @@ fn a_refusal_comes_late_and_ends_the_connection() {
 
     let mut raw = Client::connect(broker.address());
     raw.handshake(0, "PLAIN");
-    raw.send_frame(b"\0alice\0wrong");
+    raw.send_token(b"\0alice\0wrong");
     assert_eq!(raw.receive(), None);
 }
 
@@ -221,8 +211,8 @@ fn who_has_not_said_who_it_is_uses_up_nobodys_quota() {
     let mut client = Client::connect(broker.address());
     client.handshake(1, "PLAIN");
     client.authenticate(2, ALICE);
-    let user = EntityData::default().with_entity_type(StrBytes::from("user"));
-    let least = OpData::default().with_key(StrBytes::from("request_percentage")).with_value(1e-9);
+    let user = EntityData::default().with_entity_type(text("user"));
+    let least = OpData::default().with_key(text("request_percentage")).with_value(1e-9);
     let entry =
         EntryData::default().with_entity(vec![user.with_entity_name(None)]).with_ops(vec![least]);
     let request = AlterClientQuotasRequest::default().with_entries(vec![entry]);
@@ -244,9 +234,7 @@ fn users_and_mechanisms_change_while_clients_authenticate_and_nobody_is_locked_o
     admin.handshake(1, "PLAIN");
     admin.authenticate(2, ALICE);
     let mut set = |name: &'static str, value: &'static str| {
-        let config = AlterableConfig::default()
-            .with_name(StrBytes::from(name))
-            .with_value(Some(StrBytes::from(value)));
+        let config = AlterableConfig::default().with_name(text(name)).with_value(Some(text(value)));
         let of_all = AlterConfigsResource::default().with_resource_type(4);
         let request = IncrementalAlterConfigsRequest::default()
             .with_resources(vec![of_all.with_configs(vec![config])]);

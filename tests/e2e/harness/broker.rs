@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use super::{Subprocess, scratch};
 
 /// How long a broker may take to start or to stop before the test fails; it takes a fraction.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What tests want and users do not: one partition and few internal ones, short sessions.
 const SETTINGS: &[&str] = &[

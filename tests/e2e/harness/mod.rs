@@ -10,7 +10,7 @@ mod shell;
 mod subprocess;
 
 pub(crate) use broker::{Broker, PATIENCE, free_port, run_to_end, serve};
-pub(crate) use client::{Client, text};
+pub(crate) use client::{Client, answer_of, connect, frame_of, read_frame, sized, text};
 pub(crate) use page::{broker_with_page, get, samples, value};
 pub(crate) use preload::preload;
 pub(crate) use python::environment;
